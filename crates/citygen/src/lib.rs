@@ -1,0 +1,1 @@
+//! A synthetic Changchun with known ground truth, any size, seeded.

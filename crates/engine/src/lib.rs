@@ -1,0 +1,1 @@
+//! Memory-mapped columnar segments with a packed time-space index, a delta, immutable snapshots.

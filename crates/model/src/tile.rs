@@ -1,0 +1,59 @@
+use crate::{Bounds2, ModelError, WorkingFrame, geographic_from_mercator};
+use serde::{Deserialize, Serialize};
+
+/// A web map tile in EPSG:3857: `x` eastward, `y` southward from the north-west corner (XYZ scheme).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TileId {
+    pub z: u8,
+    pub x: u32,
+    pub y: u32,
+}
+
+impl TileId {
+    pub const MAX_Z: u8 = 24;
+    /// `None` when the zoom is over 24 or the column or row lies outside it.
+    pub fn new(z: u8, x: u32, y: u32) -> Option<Self> {
+        (z <= Self::MAX_Z && u64::from(x) < 1 << z && u64::from(y) < 1 << z).then_some(Self { z, x, y })
+    }
+    /// Side length in web mercator metres.
+    pub fn size_mercator_m(self) -> f64 {
+        2.0 * std::f64::consts::PI * crate::EARTH_A_M / f64::from(1u32 << self.z)
+    }
+    /// `[x_m, y_m]` box in EPSG:3857.
+    pub fn bounds_mercator_m(self) -> Bounds2 {
+        let half = std::f64::consts::PI * crate::EARTH_A_M;
+        let s = self.size_mercator_m();
+        let (x, y) = (-half + f64::from(self.x) * s, half - f64::from(self.y) * s);
+        Bounds2 { min: [x, y - s], max: [x + s, y] }
+    }
+    /// `[lon_deg, lat_deg]` box.
+    pub fn bounds_geographic_deg(self) -> Bounds2 {
+        let b = self.bounds_mercator_m();
+        Bounds2 { min: geographic_from_mercator(b.min), max: geographic_from_mercator(b.max) }
+    }
+    /// Box in the working frame that covers the tile grown by `buffer` (share of its side): the corners and
+    /// edge middles are projected, so for city-sized tiles the cover is exact to the bow of an edge.
+    /// For tiles far larger than the CRS's area of use the answer is the box of what could be projected.
+    pub fn bounds_working(self, frame: &WorkingFrame, buffer: f64) -> Result<Bounds2, ModelError> {
+        let b = self.bounds_mercator_m().grown(self.size_mercator_m() * buffer);
+        let mut out = Bounds2::EMPTY;
+        let mut last = None;
+        for i in 0..=8 {
+            for j in 0..=8 {
+                let m = [b.min[0] + (b.max[0] - b.min[0]) * f64::from(i) / 8.0, b.min[1] + (b.max[1] - b.min[1]) * f64::from(j) / 8.0];
+                match frame.working_from_geographic(geographic_from_mercator(m)) {
+                    Ok(p) if p.iter().all(|v| v.is_finite()) => out.extend(p),
+                    Ok(_) => {}
+                    Err(e) => last = Some(e),
+                }
+            }
+        }
+        match last {
+            Some(e) if out.is_empty() => Err(e),
+            _ => Ok(out),
+        }
+    }
+    pub fn parent(self) -> Option<Self> {
+        (self.z > 0).then(|| Self { z: self.z - 1, x: self.x / 2, y: self.y / 2 })
+    }
+}

@@ -1,0 +1,1 @@
+//! Scene and tile content to pixels.

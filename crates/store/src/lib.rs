@@ -1,0 +1,1 @@
+//! The record: a GeoPackage that keeps commits, versions, proposals and audit.
