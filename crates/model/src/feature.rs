@@ -126,7 +126,9 @@ impl Feature {
     pub fn check(&self, layer: &Layer) -> Result<(), ModelError> {
         self.geometry.check()?;
         if self.attributes.len() != layer.fields.len() {
-            return Err(ModelError::Geometry { reason: format!("{} attribute values for {} fields", self.attributes.len(), layer.fields.len()) });
+            return Err(ModelError::Geometry {
+                reason: format!("{} attribute values for {} fields", self.attributes.len(), layer.fields.len()),
+            });
         }
         Ok(())
     }

@@ -14,12 +14,28 @@ pub enum CompareOp {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
-    Compare { name: String, op: CompareOp, value: Value },
-    In { name: String, values: Vec<Value> },
+    Compare {
+        name: String,
+        op: CompareOp,
+        value: Value,
+    },
+    In {
+        name: String,
+        values: Vec<Value>,
+    },
     /// SQL pattern: `%` any run, `_` one character; case matters.
-    Like { name: String, pattern: String },
-    Between { name: String, low: Value, high: Value },
-    IsNull { name: String },
+    Like {
+        name: String,
+        pattern: String,
+    },
+    Between {
+        name: String,
+        low: Value,
+        high: Value,
+    },
+    IsNull {
+        name: String,
+    },
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
@@ -48,7 +64,11 @@ impl Filter {
         match self {
             Self::And(fs) | Self::Or(fs) => fs.iter().try_for_each(|f| f.check(layer, scope)),
             Self::Not(f) => f.check(layer, scope),
-            Self::Compare { name, .. } | Self::In { name, .. } | Self::Like { name, .. } | Self::Between { name, .. } | Self::IsNull { name } => {
+            Self::Compare { name, .. }
+            | Self::In { name, .. }
+            | Self::Like { name, .. }
+            | Self::Between { name, .. }
+            | Self::IsNull { name } => {
                 if scope.sees_attribute(layer, name) {
                     Ok(())
                 } else {
@@ -172,7 +192,11 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ModelError> {
             out.push((start, if c == '"' { Token::Quoted(s) } else { Token::Text(s) }));
         } else if c.is_ascii_digit() || (matches!(c, '-' | '+' | '.') && chars.get(i + 1).is_some_and(char::is_ascii_digit)) {
             i += 1;
-            while i < chars.len() && (chars[i].is_ascii_digit() || matches!(chars[i], '.' | 'e' | 'E') || (matches!(chars[i], '-' | '+') && matches!(chars[i - 1], 'e' | 'E'))) {
+            while i < chars.len()
+                && (chars[i].is_ascii_digit()
+                    || matches!(chars[i], '.' | 'e' | 'E')
+                    || (matches!(chars[i], '-' | '+') && matches!(chars[i - 1], 'e' | 'E')))
+            {
                 i += 1;
             }
             let s: String = chars[start..i].iter().collect();
@@ -187,7 +211,10 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ModelError> {
             out.push((start, Token::Word(chars[start..i].iter().collect())));
         } else {
             let two: String = chars[i..(i + 2).min(chars.len())].iter().collect();
-            let sign = ["<=", ">=", "<>", "!="].into_iter().find(|s| *s == two).or_else(|| ["=", "<", ">", "(", ")", ","].into_iter().find(|s| two.starts_with(s)));
+            let sign = ["<=", ">=", "<>", "!="]
+                .into_iter()
+                .find(|s| *s == two)
+                .or_else(|| ["=", "<", ">", "(", ")", ","].into_iter().find(|s| two.starts_with(s)));
             let Some(sign) = sign else {
                 return Err(ModelError::FilterSyntax { at: start, reason: format!("unexpected `{c}`") });
             };
@@ -308,7 +335,15 @@ impl Parser {
             }
             Filter::In { name, values }
         } else {
-            let ops = [("=", CompareOp::Eq), ("<>", CompareOp::Ne), ("!=", CompareOp::Ne), ("<=", CompareOp::Le), (">=", CompareOp::Ge), ("<", CompareOp::Lt), (">", CompareOp::Gt)];
+            let ops = [
+                ("=", CompareOp::Eq),
+                ("<>", CompareOp::Ne),
+                ("!=", CompareOp::Ne),
+                ("<=", CompareOp::Le),
+                (">=", CompareOp::Ge),
+                ("<", CompareOp::Lt),
+                (">", CompareOp::Gt),
+            ];
             let Some(op) = ops.into_iter().find_map(|(s, op)| self.sign(s).then_some(op)) else {
                 return self.fault("a comparison is missing");
             };
@@ -346,7 +381,12 @@ mod tests {
     #[test]
     fn filters_say_what_they_mean() {
         let layer = layer();
-        let f = Feature { id: "a".into(), geometry: Geometry::Point([0.0; 3]), valid: Interval::ALWAYS, attributes: vec![Value::Int(6), "住宅".into(), Value::Null] };
+        let f = Feature {
+            id: "a".into(),
+            geometry: Geometry::Point([0.0; 3]),
+            valid: Interval::ALWAYS,
+            attributes: vec![Value::Int(6), "住宅".into(), Value::Null],
+        };
         for (text, want) in [
             ("floors = 6", true),
             ("floors > 6 OR use = '住宅'", true),

@@ -37,10 +37,7 @@ impl Crs {
         let unknown = || ModelError::UnknownCrs { name: text.chars().take(80).collect() };
         let codes = text.trim().strip_prefix("EPSG:").or_else(|| text.trim().strip_prefix("epsg:")).ok_or_else(unknown)?;
         let (h, v) = codes.split_once('+').map_or((codes, None), |(h, v)| (h, Some(v)));
-        Ok(Self {
-            horizontal: h.parse().map_err(|_| unknown())?,
-            vertical: v.map(str::parse).transpose().map_err(|_| unknown())?,
-        })
+        Ok(Self { horizontal: h.parse().map_err(|_| unknown())?, vertical: v.map(str::parse).transpose().map_err(|_| unknown())? })
     }
 }
 impl std::fmt::Display for Crs {
@@ -86,15 +83,21 @@ impl WorkingFrame {
     /// `[lon_deg, lat_deg]` → `[east_m, north_m]`.
     pub fn working_from_geographic(&self, lon_lat_deg: [f64; 2]) -> Result<[f64; 2], ModelError> {
         let mut p = (lon_lat_deg[0].to_radians(), lon_lat_deg[1].to_radians(), 0.0);
-        transform(&self.geographic, &self.working, &mut p)
-            .map_err(|_| ModelError::Projection { x: lon_lat_deg[0], y: lon_lat_deg[1], crs: self.crs.to_string() })?;
+        transform(&self.geographic, &self.working, &mut p).map_err(|_| ModelError::Projection {
+            x: lon_lat_deg[0],
+            y: lon_lat_deg[1],
+            crs: self.crs.to_string(),
+        })?;
         Ok([p.0, p.1])
     }
     /// `[east_m, north_m]` → `[lon_deg, lat_deg]`.
     pub fn geographic_from_working(&self, east_north_m: [f64; 2]) -> Result<[f64; 2], ModelError> {
         let mut p = (east_north_m[0], east_north_m[1], 0.0);
-        transform(&self.working, &self.geographic, &mut p)
-            .map_err(|_| ModelError::Projection { x: east_north_m[0], y: east_north_m[1], crs: "EPSG:4326".into() })?;
+        transform(&self.working, &self.geographic, &mut p).map_err(|_| ModelError::Projection {
+            x: east_north_m[0],
+            y: east_north_m[1],
+            crs: "EPSG:4326".into(),
+        })?;
         Ok([p.0.to_degrees(), p.1.to_degrees()])
     }
     pub fn mercator_from_working(&self, east_north_m: [f64; 2]) -> Result<[f64; 2], ModelError> {

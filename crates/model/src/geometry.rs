@@ -54,10 +54,7 @@ impl Polygon {
 /// Twice-checked shoelace: positive when the ring runs counter-clockwise seen from above. m².
 pub(crate) fn ring_signed_area_m2(ring: &[Point3]) -> f64 {
     let Some(o) = ring.first() else { return 0.0 };
-    ring.windows(2)
-        .map(|w| (w[0][0] - o[0]) * (w[1][1] - o[1]) - (w[1][0] - o[0]) * (w[0][1] - o[1]))
-        .sum::<f64>()
-        / 2.0
+    ring.windows(2).map(|w| (w[0][0] - o[0]) * (w[1][1] - o[1]) - (w[1][0] - o[0]) * (w[0][1] - o[1])).sum::<f64>() / 2.0
 }
 
 /// What a face of a solid is (CityGML boundary surface).
@@ -100,7 +97,10 @@ pub enum Geometry {
     /// Boundary of a solid (LOD1–3 buildings, pipes as bodies), each face with its meaning.
     Surfaces(Vec<Surface>),
     /// Triangulated irregular network; triangles index `points`, counter-clockwise from above.
-    Tin { points: Vec<Point3>, triangles: Vec<[u32; 3]> },
+    Tin {
+        points: Vec<Point3>,
+        triangles: Vec<[u32; 3]>,
+    },
 }
 
 impl Geometry {

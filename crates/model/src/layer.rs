@@ -12,7 +12,11 @@ impl LayerId {
         let ok = text.len() <= 64
             && text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-        if ok { Ok(Self(text)) } else { Err(format!("`{}` is not a layer id ([a-z][a-z0-9_-]{{0,63}})", text.chars().take(80).collect::<String>())) }
+        if ok {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{}` is not a layer id ([a-z][a-z0-9_-]{{0,63}})", text.chars().take(80).collect::<String>()))
+        }
     }
     pub fn as_str(&self) -> &str {
         &self.0
@@ -111,7 +115,14 @@ pub struct Field {
 
 impl Field {
     pub fn new(name: &str, kind: FieldKind, title_zh: &str, title_en: &str) -> Self {
-        Self { name: name.into(), kind, title_zh: title_zh.into(), title_en: title_en.into(), unit: None, classification: Classification::Public }
+        Self {
+            name: name.into(),
+            kind,
+            title_zh: title_zh.into(),
+            title_en: title_en.into(),
+            unit: None,
+            classification: Classification::Public,
+        }
     }
     pub fn unit(mut self, unit: &str) -> Self {
         self.unit = Some(unit.into());

@@ -27,8 +27,7 @@ pub use error::ModelError;
 pub use feature::{Feature, FeatureBatch, FeatureId, Value};
 pub use filter::{CompareOp, Filter};
 pub use frame::{
-    Crs, EARTH_A_M, Enu, WorkingFrame, ecef_from_geographic, geographic_from_ecef, geographic_from_mercator,
-    mercator_from_geographic,
+    Crs, EARTH_A_M, Enu, WorkingFrame, ecef_from_geographic, geographic_from_ecef, geographic_from_mercator, mercator_from_geographic,
 };
 pub use geometry::{Bounds2, Bounds3, Geometry, LineString, Point3, Polygon, Surface, SurfaceKind};
 pub use layer::{Classification, Field, FieldKind, GeometryKind, Layer, LayerId, Theme};

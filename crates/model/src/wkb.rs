@@ -175,7 +175,12 @@ impl Reader<'_> {
         let n = self.count(s, 4)?;
         Ok(Polygon { rings: (0..n).map(|_| self.points(s)).collect::<Result<_, _>>()? })
     }
-    fn members<T>(&mut self, s: Shape, kinds: &[u32], read: impl Fn(&mut Self, Shape) -> Result<T, ModelError>) -> Result<Vec<T>, ModelError> {
+    fn members<T>(
+        &mut self,
+        s: Shape,
+        kinds: &[u32],
+        read: impl Fn(&mut Self, Shape) -> Result<T, ModelError>,
+    ) -> Result<Vec<T>, ModelError> {
         let n = self.count(s, 9)?;
         let mut out = Vec::with_capacity(n);
         for _ in 0..n {
@@ -247,8 +252,14 @@ mod tests {
             Geometry::MultiPoint(vec![[1.0, 2.0, 3.0]]),
             Geometry::MultiLineString(vec![vec![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]; 2]),
             Geometry::MultiPolygon(vec![square(0.0), square(5.0)]),
-            Geometry::Surfaces(vec![Surface { polygon: square(0.0), kind: SurfaceKind::Roof }, Surface { polygon: square(1.0), kind: SurfaceKind::Wall }]),
-            Geometry::Tin { points: vec![[0.0, 0.0, 1.0], [1.0, 0.0, 2.0], [0.0, 1.0, 3.0], [1.0, 1.0, 4.0]], triangles: vec![[0, 1, 2], [2, 1, 3]] },
+            Geometry::Surfaces(vec![
+                Surface { polygon: square(0.0), kind: SurfaceKind::Roof },
+                Surface { polygon: square(1.0), kind: SurfaceKind::Wall },
+            ]),
+            Geometry::Tin {
+                points: vec![[0.0, 0.0, 1.0], [1.0, 0.0, 2.0], [0.0, 1.0, 3.0], [1.0, 1.0, 4.0]],
+                triangles: vec![[0, 1, 2], [2, 1, 3]],
+            },
         ];
         for g in all {
             let (bytes, kinds) = to_wkb(&g);

@@ -1,1 +1,3 @@
-//! Model to bytes and back: meshing, vector tiles, 3D Tiles, terrain.
+//! Model to bytes and back: vector tiles, 3D Tiles, terrain. Pure, and builds for the browser.
+
+pub mod content;
