@@ -1,0 +1,207 @@
+//! Scene files.
+
+use crate::{Camera, SceneError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use strata_model::{Instant, Theme};
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Title {
+    pub zh: String,
+    pub en: String,
+}
+
+/// A named place that the city publishes for cameras.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Anchor {
+    pub name: String,
+    pub title: Title,
+    /// `[lon_deg, lat_deg, ellipsoidal_height_m]`.
+    pub position: [f64; 3],
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraSpec {
+    /// Either an anchor of the city …
+    #[serde(default)]
+    pub anchor: Option<String>,
+    /// … or `[lon_deg, lat_deg, ellipsoidal_height_m]`.
+    #[serde(default)]
+    pub target: Option<[f64; 3]>,
+    pub distance_m: f64,
+    #[serde(default)]
+    pub heading_deg: f64,
+    pub pitch_deg: f64,
+    #[serde(default)]
+    pub fov_y_deg: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    #[default]
+    Surface,
+    /// Ground and buildings faint, pipes clear.
+    Xray,
+    /// A box of ground taken away at the camera's target.
+    Cutaway,
+    /// The camera is under the ground.
+    Below,
+}
+
+/// One layer of the scene, in drawing order of the style.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SceneLayer {
+    pub id: String,
+    pub theme: Theme,
+    /// Address of the 3D tileset, relative to the server's root.
+    pub tileset: String,
+    pub visible: bool,
+    pub opacity: f32,
+    /// The style's paint, for what the renderer wants to know of it.
+    pub paint: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scene {
+    pub name: String,
+    pub title: Title,
+    pub camera: CameraSpec,
+    /// Valid-time instant and the light's clock at once: one clock drives light, shadow and study.
+    pub time: Instant,
+    pub mode: Mode,
+    /// A second date: what was added and removed between it and `time` is coloured.
+    pub compare: Option<Instant>,
+    /// Side and depth of the cut-away box, metres `[east, north, depth]`.
+    pub cutaway_m: [f64; 3],
+    pub contours: bool,
+    pub labels: bool,
+    pub layers: Vec<SceneLayer>,
+}
+
+impl Scene {
+    /// Reads a MapLibre style. Of its `metadata`:
+    ///
+    /// | key | value |
+    /// |---|---|
+    /// | `strata:title` | `{zh, en}` |
+    /// | `strata:camera` | [`CameraSpec`] |
+    /// | `strata:time` | ISO 8601 with offset |
+    /// | `strata:mode` | `surface`, `xray`, `cutaway`, `below` |
+    /// | `strata:compare` | a date |
+    /// | `strata:cutaway_m` | `[east, north, depth]` |
+    /// | `strata:contours`, `strata:labels` | true or false |
+    ///
+    /// and of a layer's: `strata:tileset` (address), `strata:theme`. Layers without a tileset are the flat map's own.
+    pub fn parse(text: &str) -> Result<Self, SceneError> {
+        let style: Value = serde_json::from_str(text)?;
+        let fault = |key: &str, reason: &str| SceneError::Scene { key: key.into(), reason: reason.into() };
+        if style["version"] != 8 {
+            return Err(fault("version", "a style of version 8 is wanted"));
+        }
+        let meta = &style["metadata"];
+        let part = |key: &str| meta.get(key).filter(|v| !v.is_null()).cloned();
+        fn read<T: serde::de::DeserializeOwned>(key: &str, value: Value) -> Result<T, SceneError> {
+            serde_json::from_value(value).map_err(|e| SceneError::Scene { key: key.into(), reason: e.to_string() })
+        }
+        let name = style["name"].as_str().unwrap_or("scene").to_owned();
+        let title = part("strata:title")
+            .map(|v| read("strata:title", v))
+            .transpose()?
+            .unwrap_or_else(|| Title { zh: name.clone(), en: name.clone() });
+        let camera: CameraSpec = read("strata:camera", part("strata:camera").ok_or_else(|| fault("strata:camera", "it is missing"))?)?;
+        if !(camera.distance_m.is_finite() && camera.distance_m > 0.0) || (camera.anchor.is_none() && camera.target.is_none()) {
+            return Err(fault("strata:camera", "it wants a distance and an anchor or a target"));
+        }
+        let flag = |key: &str| meta.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let mut layers = Vec::new();
+        let mut seen = BTreeMap::new();
+        for (i, layer) in style["layers"].as_array().ok_or_else(|| fault("layers", "they are missing"))?.iter().enumerate() {
+            let id = layer["id"].as_str().ok_or_else(|| fault(&format!("layers[{i}].id"), "it is missing"))?.to_owned();
+            if seen.insert(id.clone(), ()).is_some() {
+                return Err(fault(&format!("layers[{i}].id"), "it stands twice"));
+            }
+            let Some(tileset) = layer["metadata"]["strata:tileset"].as_str() else { continue };
+            let theme = layer["metadata"].get("strata:theme").cloned().unwrap_or("other".into());
+            let opacity = |v: &Value| v.as_f64().map(|v| v as f32);
+            layers.push(SceneLayer {
+                theme: read(&format!("layers[{i}].strata:theme"), theme)?,
+                tileset: tileset.to_owned(),
+                visible: layer["layout"]["visibility"] != "none",
+                opacity: ["fill-opacity", "line-opacity", "fill-extrusion-opacity", "circle-opacity"]
+                    .iter()
+                    .find_map(|k| opacity(&layer["paint"][k]))
+                    .unwrap_or(1.0),
+                paint: layer["paint"].clone(),
+                id,
+            });
+        }
+        Ok(Self {
+            name,
+            title,
+            camera,
+            time: read("strata:time", part("strata:time").ok_or_else(|| fault("strata:time", "it is missing"))?)?,
+            mode: part("strata:mode").map(|v| read("strata:mode", v)).transpose()?.unwrap_or_default(),
+            compare: part("strata:compare").map(|v| read("strata:compare", v)).transpose()?,
+            cutaway_m: part("strata:cutaway_m").map(|v| read("strata:cutaway_m", v)).transpose()?.unwrap_or([24.0, 24.0, 6.0]),
+            contours: flag("strata:contours"),
+            labels: meta.get("strata:labels").and_then(Value::as_bool).unwrap_or(true),
+            layers,
+        })
+    }
+
+    /// The camera of the scene in a city with these anchors.
+    pub fn camera(&self, anchors: &[Anchor]) -> Result<Camera, SceneError> {
+        let target = match (&self.camera.anchor, self.camera.target) {
+            (Some(name), _) => {
+                anchors.iter().find(|a| a.name == *name).ok_or_else(|| SceneError::UnknownAnchor { name: name.clone() })?.position
+            }
+            (None, Some(target)) => target,
+            (None, None) => return Err(SceneError::Scene { key: "strata:camera".into(), reason: "no anchor and no target".into() }),
+        };
+        let mut camera = Camera::new(target, self.camera.distance_m, self.camera.heading_deg, self.camera.pitch_deg);
+        if let Some(fov) = self.camera.fov_y_deg {
+            camera.fov_y_deg = fov.clamp(5.0, 120.0);
+        }
+        Ok(camera)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_style_with_strata_keys_is_a_scene() {
+        let scene = Scene::parse(
+            r#"{"version":8,"name":"01-city-day","metadata":{"strata:title":{"zh":"城","en":"City"},
+            "strata:camera":{"anchor":"cbd","distance_m":2600,"heading_deg":330,"pitch_deg":-28},"strata:time":"2026-06-21T09:30:00+08:00"},
+            "sources":{},"layers":[{"id":"land","type":"background"},
+            {"id":"buildings","type":"fill-extrusion","paint":{"fill-extrusion-opacity":0.5},"metadata":{"strata:tileset":"/3dtiles/buildings/tileset.json","strata:theme":"building"}}]}"#,
+        )
+        .expect("a scene");
+        assert_eq!(scene.time, Instant::parse("2026-06-21T01:30:00Z").expect("a time"));
+        assert_eq!(scene.layers.len(), 1);
+        assert_eq!((scene.layers[0].theme, scene.layers[0].opacity), (Theme::Building, 0.5));
+        assert!(matches!(scene.camera(&[]), Err(SceneError::UnknownAnchor { .. })));
+        let anchor = Anchor { name: "cbd".into(), title: Title::default(), position: [125.3, 43.9, 200.0] };
+        assert_eq!(scene.camera(&[anchor]).expect("a camera").distance_m, 2600.0);
+    }
+
+    #[test]
+    fn what_is_no_scene_is_named() {
+        for (text, word) in [
+            ("{", "JSON"),
+            (r#"{"version":7}"#, "version"),
+            (r#"{"version":8,"layers":[]}"#, "strata:camera"),
+            (
+                r#"{"version":8,"metadata":{"strata:camera":{"anchor":"a","distance_m":1,"pitch_deg":0},"strata:time":"soon"},"layers":[]}"#,
+                "strata:time",
+            ),
+        ] {
+            let error = Scene::parse(text).expect_err(text).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

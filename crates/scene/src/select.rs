@@ -1,0 +1,409 @@
+//! Which tiles to draw: screen-space error, refine by replacement, and two rules of good manners.
+//!
+//! 1. **No hole**: a tile is replaced by its children only when all of them that hold something are here, seen or
+//!    not; until then it is drawn itself.
+//! 2. **No detail lost once shown**: when the eye moves away and a coarser tile would do but is not here, the finer
+//!    ones that were shown stay.
+//!
+//! The caller's loop: `update` → fetch what `wanted` names → `provide` the bytes → for content, upload and `loaded`.
+
+use crate::{
+    SceneError, View,
+    tree::{Children, Tree},
+};
+use glam::DVec3;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    Tileset,
+    Subtree,
+    Content,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub url: String,
+    pub kind: RequestKind,
+    pub layer: String,
+    /// Larger is more urgent.
+    pub priority: f64,
+}
+
+/// Content that came and wants decoding and uploading; answer with [`Stream::loaded`] or [`Stream::failed`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ready {
+    pub url: String,
+    pub layer: String,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn<H> {
+    pub layer: String,
+    pub handle: H,
+    /// 0 just come … 1 fully here; 1 at once when cross-fading is off.
+    pub fade: f32,
+    pub url: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update<H> {
+    pub draw: Vec<Drawn<H>>,
+    /// Handles to be released: nobody will ask for them again without a new request.
+    pub evict: Vec<H>,
+    /// Nothing is missing for this view.
+    pub settled: bool,
+}
+
+#[derive(Debug)]
+enum State<H> {
+    Flying,
+    Here { handle: H, bytes: u64, last_used: u64, shown_since_s: Option<f64> },
+    Failed,
+}
+
+struct Layer {
+    name: String,
+    url: String,
+    visible: bool,
+    tree: Option<Tree>,
+    /// Nodes whose own content was drawn, and nodes that were refined, in the last update.
+    shown: HashSet<usize>,
+    refined: HashSet<usize>,
+}
+
+/// The streaming state of a scene. `H` is whatever the renderer calls an uploaded tile.
+pub struct Stream<H> {
+    layers: Vec<Layer>,
+    content: HashMap<String, State<H>>,
+    flying: HashSet<String>,
+    wanted: BTreeMap<String, Request>,
+    failures: BTreeMap<String, String>,
+    budget_bytes: u64,
+    frame: u64,
+    /// Pixels of error that the eye may see.
+    pub max_error_px: f64,
+    /// Seconds of cross-fade; 0 in pictures.
+    pub fade_s: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    all_renderable: bool,
+    any_shown_before: bool,
+}
+
+impl<H: Clone> Stream<H> {
+    /// `budget_bytes` bounds the GPU bytes kept for tiles that are not shown at the moment.
+    pub fn new(budget_bytes: u64) -> Self {
+        Self {
+            layers: Vec::new(),
+            content: HashMap::new(),
+            flying: HashSet::new(),
+            wanted: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            budget_bytes,
+            frame: 0,
+            max_error_px: 8.0,
+            fade_s: 0.0,
+        }
+    }
+    pub fn add_tileset(&mut self, layer: &str, url: &str) {
+        self.layers.push(Layer {
+            name: layer.into(),
+            url: url.into(),
+            visible: true,
+            tree: None,
+            shown: HashSet::new(),
+            refined: HashSet::new(),
+        });
+    }
+    pub fn set_visible(&mut self, layer: &str, visible: bool) {
+        self.layers.iter_mut().filter(|l| l.name == layer).for_each(|l| l.visible = visible);
+    }
+    /// What to fetch next, most urgent first, at most `n`; requests under way are not repeated.
+    pub fn wanted(&self, n: usize) -> Vec<Request> {
+        let mut list: Vec<_> = self.wanted.values().filter(|r| !self.flying.contains(&r.url)).cloned().collect();
+        list.sort_by(|a, b| b.priority.total_cmp(&a.priority).then_with(|| a.url.cmp(&b.url)));
+        list.truncate(n);
+        list
+    }
+    /// Requests under way that the last update no longer wants: cancel them if you can.
+    pub fn unwanted(&self) -> Vec<String> {
+        self.flying.iter().filter(|u| !self.wanted.contains_key(*u)).cloned().collect()
+    }
+    pub fn started(&mut self, url: &str) {
+        self.flying.insert(url.into());
+    }
+    /// The request was given up; it may be asked for again.
+    pub fn cancelled(&mut self, url: &str) {
+        self.flying.remove(url);
+        if matches!(self.content.get(url), Some(State::Flying)) {
+            self.content.remove(url);
+        }
+    }
+    /// Bytes or an error for an address. Tilesets and subtrees are read here; content comes back to be uploaded.
+    pub fn provide(&mut self, url: &str, answer: Result<Vec<u8>, String>) -> Option<Ready> {
+        self.flying.remove(url);
+        let request = self.wanted.remove(url);
+        let bytes = match answer {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                self.failures.insert(url.into(), reason);
+                self.content.insert(url.into(), State::Failed);
+                return None;
+            }
+        };
+        if let Some(layer) = self.layers.iter_mut().find(|l| l.url == url && l.tree.is_none()) {
+            match Tree::parse(url, &bytes) {
+                Ok(tree) => layer.tree = Some(tree),
+                Err(e) => self.fail(url, &e),
+            }
+            return None;
+        }
+        for layer in &mut self.layers {
+            let Some(tree) = &mut layer.tree else { continue };
+            let root = (0..tree.nodes.len())
+                .find(|&i| matches!(tree.nodes[i].children, Children::Subtree) && tree.subtree_url(i).as_deref() == Some(url));
+            if let Some(root) = root {
+                if let Err(e) = tree.open_subtree(root, url, &bytes) {
+                    tree.nodes[root].children = Children::None;
+                    self.fail(url, &e);
+                }
+                return None;
+            }
+        }
+        self.content.insert(url.into(), State::Flying);
+        Some(Ready { url: url.into(), layer: request.map(|r| r.layer).unwrap_or_default(), bytes })
+    }
+    pub fn loaded(&mut self, url: &str, handle: H, bytes: u64) {
+        self.content.insert(url.into(), State::Here { handle, bytes, last_used: self.frame, shown_since_s: None });
+    }
+    /// Content that could not be decoded or uploaded. It is not asked for again; its parent or children serve.
+    pub fn failed(&mut self, url: &str, reason: impl Into<String>) {
+        self.failures.insert(url.into(), reason.into());
+        self.content.insert(url.into(), State::Failed);
+    }
+    fn fail(&mut self, url: &str, error: &SceneError) {
+        self.failures.insert(url.into(), error.to_string());
+        self.content.insert(url.into(), State::Failed);
+    }
+    /// Address → reason of everything that did not come.
+    pub fn failures(&self) -> &BTreeMap<String, String> {
+        &self.failures
+    }
+    /// Forgets failures, so that they are tried again (the network is back).
+    pub fn retry(&mut self) {
+        self.failures.clear();
+        self.content.retain(|_, s| !matches!(s, State::Failed));
+    }
+    pub fn resident_bytes(&self) -> u64 {
+        self.content.values().map(|s| if let State::Here { bytes, .. } = s { *bytes } else { 0 }).sum()
+    }
+
+    /// Selects for a view. `now_s` is any clock that goes forward; it only drives the cross-fade.
+    pub fn update(&mut self, view: &View, now_s: f64) -> Update<H> {
+        self.frame += 1;
+        self.wanted.clear();
+        let mut draw_urls: Vec<(usize, usize, String)> = Vec::new();
+        let mut settled = true;
+        for i in 0..self.layers.len() {
+            if !self.layers[i].visible {
+                self.layers[i].shown.clear();
+                self.layers[i].refined.clear();
+                continue;
+            }
+            if self.layers[i].tree.is_none() {
+                if !matches!(self.content.get(&self.layers[i].url), Some(State::Failed)) {
+                    let (url, layer) = (self.layers[i].url.clone(), self.layers[i].name.clone());
+                    self.want(url, RequestKind::Tileset, layer, f64::MAX);
+                    settled = false;
+                }
+                continue;
+            }
+            let Some(tree) = self.layers[i].tree.take() else { continue };
+            let mut pass = Pass { stream: self, tree: &tree, layer: i, view, draw: Vec::new(), refined: HashSet::new(), settled: true };
+            pass.visit(0, false);
+            let (draw, refined, ok) = (pass.draw, pass.refined, pass.settled);
+            settled &= ok;
+            self.layers[i].shown = draw.iter().copied().collect();
+            self.layers[i].refined = refined;
+            draw_urls.extend(draw.into_iter().filter_map(|n| tree.nodes[n].content.clone().map(|u| (i, n, u))));
+            self.layers[i].tree = Some(tree);
+        }
+        let (frame, fade_s) = (self.frame, self.fade_s);
+        let mut draw = Vec::with_capacity(draw_urls.len());
+        for (layer, _, url) in draw_urls {
+            if let Some(State::Here { handle, last_used, shown_since_s, .. }) = self.content.get_mut(&url) {
+                *last_used = frame;
+                let since = *shown_since_s.get_or_insert(now_s);
+                let fade = if fade_s > 0.0 { ((now_s - since) / fade_s).clamp(0.0, 1.0) as f32 } else { 1.0 };
+                draw.push(Drawn { layer: self.layers[layer].name.clone(), handle: handle.clone(), fade, url });
+            }
+        }
+        for state in self.content.values_mut() {
+            if let State::Here { last_used, shown_since_s, .. } = state
+                && *last_used != frame
+            {
+                *shown_since_s = None;
+            }
+        }
+        Update { evict: self.evict(), draw, settled }
+    }
+
+    fn evict(&mut self) -> Vec<H> {
+        let mut total = self.resident_bytes();
+        if total <= self.budget_bytes {
+            return Vec::new();
+        }
+        // What was touched in this frame (drawn, or held ready for refining) stays, whatever the budget says.
+        let mut old: Vec<(u64, String, u64)> = self
+            .content
+            .iter()
+            .filter_map(|(url, s)| match s {
+                State::Here { last_used, bytes, .. } if *last_used < self.frame => Some((*last_used, url.clone(), *bytes)),
+                _ => None,
+            })
+            .collect();
+        old.sort();
+        let mut out = Vec::new();
+        for (_, url, bytes) in old {
+            if total <= self.budget_bytes {
+                break;
+            }
+            if let Some(State::Here { handle, .. }) = self.content.remove(&url) {
+                out.push(handle);
+                total -= bytes;
+            }
+        }
+        out
+    }
+
+    fn want(&mut self, url: String, kind: RequestKind, layer: String, priority: f64) {
+        let entry = self.wanted.entry(url.clone()).or_insert(Request { url, kind, layer, priority });
+        entry.priority = entry.priority.max(priority);
+    }
+}
+
+struct Pass<'a, H> {
+    stream: &'a mut Stream<H>,
+    tree: &'a Tree,
+    layer: usize,
+    view: &'a View,
+    draw: Vec<usize>,
+    refined: HashSet<usize>,
+    settled: bool,
+}
+
+impl<H: Clone> Pass<'_, H> {
+    /// Touches content that is here, so that it is kept.
+    fn own(&mut self, node: usize) -> Own {
+        let Some(url) = &self.tree.nodes[node].content else { return Own::Nothing };
+        let frame = self.stream.frame;
+        match self.stream.content.get_mut(url) {
+            Some(State::Here { last_used, .. }) => {
+                *last_used = frame;
+                Own::Here
+            }
+            Some(State::Failed) => Own::Failed,
+            _ => Own::Missing,
+        }
+    }
+    fn want_content(&mut self, node: usize, priority: f64) {
+        let Some(url) = self.tree.nodes[node].content.clone() else { return };
+        if !self.stream.content.contains_key(&url) || matches!(self.stream.content.get(&url), Some(State::Flying)) {
+            let layer = self.stream.layers[self.layer].name.clone();
+            self.stream.want(url, RequestKind::Content, layer, priority);
+            // Whatever is still wanted may change the picture: an unseen sibling lets its parent be refined.
+            self.settled = false;
+        }
+    }
+    fn visit(&mut self, at: usize, ancestor_meets: bool) -> Seen {
+        let node = &self.tree.nodes[at];
+        let visible = node.bounds.in_view(self.view);
+        let distance = node.bounds.distance_m(DVec3::from(self.view.eye_in_ecef)).max(0.1);
+        let error_px = node.geometric_error_m / self.view.metres_per_px(distance);
+        // Urgency: what the eye sees before what it does not, then the larger error.
+        let urgency = error_px.min(1e6) + if visible { 1e7 } else { 0.0 };
+        let own = self.own(at);
+        if !visible {
+            // Kept ready, so that its parent may be replaced and turning the head shows no hole.
+            if own == Own::Missing {
+                self.want_content(at, urgency);
+            }
+            return Seen { all_renderable: matches!(own, Own::Here | Own::Nothing), any_shown_before: false };
+        }
+        let shown_before = self.stream.layers[self.layer].shown.contains(&at);
+        let refined_before = self.stream.layers[self.layer].refined.contains(&at);
+        let meets = error_px <= self.stream.max_error_px || ancestor_meets;
+        let children = match &node.children {
+            Children::Known(c) => c.clone(),
+            Children::None => Vec::new(),
+            Children::Subtree => {
+                if !(meets && own == Own::Here) {
+                    self.want_subtree(at, urgency);
+                }
+                Vec::new()
+            }
+        };
+        if children.is_empty() || (meets && own == Own::Here) {
+            match own {
+                Own::Here => self.draw.push(at),
+                Own::Missing => self.want_content(at, urgency + 1e5),
+                Own::Nothing | Own::Failed => {}
+            }
+            return Seen { all_renderable: matches!(own, Own::Here | Own::Nothing), any_shown_before: shown_before };
+        }
+        if own == Own::Missing {
+            // On the way down a coarse picture first: the parent is asked for before its children.
+            self.want_content(at, urgency + 1e6);
+            if meets && !refined_before {
+                // It would do and is not here; nothing finer was shown that could stand in.
+                return Seen { all_renderable: false, any_shown_before: false };
+            }
+        }
+        let mark = self.draw.len();
+        let refined_mark = self.refined.clone();
+        let mut seen = Seen { all_renderable: true, any_shown_before: false };
+        for child in children {
+            let s = self.visit(child, meets);
+            seen.all_renderable &= s.all_renderable;
+            seen.any_shown_before |= s.any_shown_before;
+        }
+        if !seen.all_renderable && !seen.any_shown_before && matches!(own, Own::Here | Own::Missing) {
+            // The children are not all here and none of them was on the screen: this one stands in for them, or, when
+            // it is not here either, whoever is above. A part of the children alone would be a hole.
+            self.draw.truncate(mark);
+            self.refined = refined_mark;
+            if own == Own::Here {
+                self.draw.push(at);
+            }
+            return Seen { all_renderable: own == Own::Here, any_shown_before: shown_before };
+        }
+        self.refined.insert(at);
+        seen
+    }
+    fn want_subtree(&mut self, at: usize, urgency: f64) {
+        let Some(url) = self.tree.subtree_url(at) else { return };
+        if matches!(self.stream.content.get(&url), Some(State::Failed)) {
+            return;
+        }
+        let layer = self.stream.layers[self.layer].name.clone();
+        self.stream.want(url, RequestKind::Subtree, layer, urgency + 1e8);
+        self.settled = false;
+    }
+}
+
+/// What a node has of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Own {
+    Here,
+    Missing,
+    Failed,
+    /// The tileset gives it no content.
+    Nothing,
+}
+
+#[cfg(test)]
+mod tests;
