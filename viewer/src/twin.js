@@ -1,0 +1,89 @@
+// The city on a canvas: owns the wasm twin, its requests and its frames. No geometry here.
+import init, { Twin } from './pkg/render.js';
+import wasm from './pkg/render_bg.wasm?url';
+
+const AT_ONCE = 8;
+
+export async function openTwin(canvas, scene, anchors, events) {
+  await init({ module_or_path: wasm });
+  const ratio = Math.min(devicePixelRatio || 1, 2);
+  canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
+  canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+  const twin = await Twin.create(canvas.id, JSON.stringify(scene), JSON.stringify({ anchors, quality: 'medium' }));
+  const flying = new Map();
+  let dirty = true;
+  let stopped = false;
+  let first = true;
+
+  const fetchOne = async (url) => {
+    const abort = new AbortController();
+    flying.set(url, abort);
+    try {
+      const answer = await fetch(url, { signal: abort.signal });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      twin.provide(url, new Uint8Array(await answer.arrayBuffer()));
+    } catch (error) {
+      if (!stopped) twin.refuse(url, String(error));
+    } finally {
+      flying.delete(url);
+      dirty = true;
+    }
+  };
+
+  const step = (now) => {
+    if (stopped) return;
+    if (dirty && !document.hidden) {
+      dirty = false;
+      if (!twin.frame(now)) dirty = true;
+      for (const url of twin.wanted(AT_ONCE - flying.size)) fetchOne(url);
+      const stats = JSON.parse(twin.stats());
+      events.frame?.({ ...stats, flying: flying.size });
+      if (first && stats.drawn > 0) {
+        first = false;
+        performance.mark('first-picture');
+        events.first?.(performance.now());
+      }
+    }
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+
+  const observer = new ResizeObserver(() => {
+    const [w, h] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+    if (w > 0 && h > 0 && (w !== canvas.width || h !== canvas.height)) {
+      canvas.width = w;
+      canvas.height = h;
+      twin.resize(w, h);
+      dirty = true;
+    }
+  });
+  observer.observe(canvas);
+
+  const touch = (change) => (...args) => {
+    const out = change(...args);
+    dirty = true;
+    events.moved?.(JSON.parse(twin.camera()));
+    return out;
+  };
+  return {
+    ratio,
+    orbit: touch((dx, dy) => twin.orbit(dx, dy)),
+    pan: touch((dx, dy) => twin.pan(dx * ratio, dy * ratio)),
+    zoom: touch((factor) => twin.zoom(factor)),
+    setCamera: touch((c) => twin.set_camera(c.target[0], c.target[1], c.target[2], c.distance_m, c.heading_deg, c.pitch_deg)),
+    setDay: touch((day) => twin.set_time(day)),
+    setClock: touch((ms) => twin.set_clock(ms)),
+    setMode: touch((mode) => twin.set_mode(mode)),
+    setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),
+    select: touch((layer, id) => twin.select(layer ?? '', id ?? '')),
+    camera: () => JSON.parse(twin.camera()),
+    project: (lon, lat, h) => twin.project(lon, lat, h),
+    pick: async (x, y) => {
+      const answer = await twin.pick(Math.round(x * ratio), Math.round(y * ratio));
+      return answer ? JSON.parse(answer) : null;
+    },
+    redraw: () => { dirty = true; },
+    settled: () => flying.size === 0 && JSON.parse(twin.stats()).settled,
+    stop: () => { stopped = true; observer.disconnect(); for (const a of flying.values()) a.abort(); },
+  };
+}

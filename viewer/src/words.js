@@ -1,0 +1,56 @@
+// Every word that a person reads, in both languages. A key that is missing in one of them stops the page, so that it
+// is seen at once.
+const words = {
+  layers: ['图层', 'Layers'],
+  search_layers: ['搜索图层', 'Search layers'],
+  no_layer: ['没有匹配的图层', 'No layer matches'],
+  legend: ['图例', 'Legend'],
+  scenes: ['场景', 'Scenes'],
+  time: ['时间', 'Time'],
+  as_of: ['截至', 'as of'],
+  today: ['今天', 'Today'],
+  previous_change: ['上一次变化', 'Previous change'],
+  next_change: ['下一次变化', 'Next change'],
+  play: ['播放', 'Play'],
+  pause: ['暂停', 'Pause'],
+  record: ['记录版本', 'Record'],
+  changes_per_year: ['每年变化', 'changes a year'],
+  synthetic: ['合成', 'synthetic'],
+  synthetic_data: ['合成数据', 'Synthetic data'],
+  underground: ['地下', 'Underground'],
+  surface: ['地面', 'Surface'],
+  xray: ['透视', 'X-ray'],
+  cutaway: ['剖切', 'Cut-away'],
+  below: ['地下视角', 'From below'],
+  north: ['朝北', 'North up'],
+  home: ['初始视图', 'Home view'],
+  zoom_in: ['放大', 'Zoom in'],
+  zoom_out: ['缩小', 'Zoom out'],
+  close: ['关闭', 'Close'],
+  valid: ['存续', 'Stood'],
+  versions: ['版本', 'Versions'],
+  source: ['来源', 'Source'],
+  illustrative_facade: ['立面为示意', 'Facade is illustrative'],
+  nothing_here: ['此处没有对象', 'Nothing here'],
+  loading: ['正在载入', 'Loading'],
+  tiles: ['瓦片', 'tiles'],
+  no_gpu: ['此浏览器既无 WebGPU 也无 WebGL 2，无法显示三维。请换用较新的浏览器。', 'This browser has neither WebGPU nor WebGL 2, so the city cannot be drawn in three dimensions. Please use a newer one.'],
+  lost: ['图形设备丢失，正在重新载入。', 'The graphics device was lost; loading again.'],
+  failed: ['无法载入', 'Could not load'],
+  retry: ['重试', 'Try again'],
+  sign_in: ['登录', 'Sign in'],
+  token: ['令牌（启动程序的终端中打印）', 'Token (printed in the terminal that started the program)'],
+  public_view: ['公开视图：管线等受限图层需登录', 'Public view: sign in for pipes and other restricted layers'],
+  theme: ['明暗', 'Light or dark'],
+  plan: ['规划', 'plan'],
+  added: ['新增', 'added'],
+  removed: ['拆除', 'removed'],
+  empty: ['还没有数据：用 strata import 导入，或用 strata demo 生成示例', 'No data yet: import some with strata import, or make a demo with strata demo'],
+  still: ['至今', 'now'],
+};
+
+export const say = (lang, key) => {
+  const entry = words[key];
+  if (!entry || entry.length !== 2) throw new Error(`no words for ${key}`);
+  return entry[lang === 'zh' ? 0 : 1];
+};
