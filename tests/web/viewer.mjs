@@ -1,0 +1,49 @@
+// The planner's page as a new user meets it: viewer.mjs URL TOKEN [SCREENSHOT] → one JSON line.
+import { spread, until, withPage } from './chromium.mjs';
+
+const [url, token, shot] = process.argv.slice(2);
+const result = await withPage({ width: 1280, height: 720 }, async (page, errors) => {
+  const began = Date.now();
+  await page.goto(`${url}/#token=${token}`);
+  await until(page, 'window.strataFirstPictureMs > 0', 90_000);
+  const first = Date.now() - began;
+  const settled = await until(page, 'window.strata?.ready()', 120_000);
+  const address = page.url();
+  await page.waitForTimeout(500);
+  const clip = { x: 320, y: 60, width: 900, height: 500 };
+  // A page of its own does the sums, where no Content-Security-Policy stands in the way.
+  const sums = await page.context().newPage();
+  const png = await page.screenshot({ path: shot });
+  const deviation = await sums.evaluate(async ([data, c]) => {
+    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const canvas = new OffscreenCanvas(c.width, c.height);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, -c.x, -c.y);
+    const { data: p } = context.getImageData(0, 0, c.width, c.height);
+    let [sum, squares, n] = [0, 0, 0];
+    for (let i = 0; i < p.length; i += 4) { const v = (p[i] + p[i + 1] + p[i + 2]) / 3; sum += v; squares += v * v; n += 1; }
+    return Math.sqrt(squares / n - (sum / n) ** 2);
+  }, [png.toString('base64'), clip]);
+  await sums.close();
+  const drawn = await page.evaluate('window.strataStats?.().drawn ?? 0');
+  const layers = await page.locator('[data-layer]').count();
+  const before = await page.locator('h2').first().innerText();
+  await page.locator('[data-testid=language]').click();
+  const languageSwitched = (await page.locator('h2').first().innerText()) !== before;
+  const date = await page.locator('[data-testid=date]').inputValue();
+  await page.locator('[data-testid=date]').fill('1990-06-01');
+  await page.locator('[data-testid=date]').dispatchEvent('change');
+  await page.waitForTimeout(1500);
+  const timeMoved = (await page.locator('.place').innerText()).includes('1990-06-01') && date !== '1990-06-01';
+  await page.locator('[data-testid=date]').fill(date);
+  await page.locator('[data-testid=date]').dispatchEvent('change');
+  await until(page, 'window.strata?.ready()', 30_000);
+  // Something of the city lies under one of these places.
+  let card = false;
+  for (const [x, y] of [[640, 330], [700, 420], [560, 460], [820, 500], [760, 380]]) {
+    await page.mouse.click(x, y);
+    if (await until(page, "!!document.querySelector('[data-testid=card] dl dd')", 8_000)) { card = true; break; }
+  }
+  return { errors, first_picture_ms: first, page_first_picture_ms: await page.evaluate('window.strataFirstPictureMs ?? null'), settled, drawn, spread: deviation, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
+});
+console.log(JSON.stringify(result));
