@@ -1,5 +1,5 @@
 # Two commands for newcomers: `make demo` shows a city, `make test` proves the program.
-.PHONY: demo test bench pictures lint
+.PHONY: demo test bench pictures golden lint
 SHELL := /bin/bash
 CITY ?= var/changchun
 STRATA = $${CARGO_TARGET_DIR:-target}/debug/strata
@@ -24,7 +24,11 @@ viewer/dist:
 
 # The pictures of the documentation, drawn anew from scenes/ (look at each one before you commit it).
 pictures: build
-	tools/pictures.sh $(STRATA) $(CITY)
+	tools/pictures.sh $(STRATA) $(CITY) docs
+
+# New references for the golden pictures, from a city made afresh: the only way in which they are written.
+golden: build
+	rm -rf var/golden && tools/pictures.sh $(STRATA) var/golden golden
 
 bench:
 	benches/run.sh
