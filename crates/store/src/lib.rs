@@ -15,8 +15,12 @@
 //! Geometry is in the city's working frame, `[east_m, north_m, height_m]`; the store never projects.
 
 mod audit;
+mod changes;
+mod check;
 mod error;
+mod proposal;
 mod row;
+mod rtree;
 mod schema;
 mod spatial;
 mod srs;
@@ -25,6 +29,7 @@ mod table;
 mod writing;
 
 pub use audit::AuditRow;
+pub use changes::Difference;
 pub use error::StoreError;
 pub use store::{CityMeta, RECORD, Store};
 pub use writing::Writing;

@@ -1,7 +1,7 @@
 use crate::{
     StoreError, audit,
     row::{self, Encoded},
-    spatial, store,
+    rtree, spatial, store,
     table::{Table, check_redeclaration},
 };
 use rusqlite::{OptionalExtension, Statement, Transaction, params};
@@ -30,6 +30,9 @@ struct Work {
     table: Arc<Table>,
     /// The layer was empty: its R-tree is made at the end, at once.
     bulk: bool,
+    /// What a bulk filling puts into the R-tree; not to be used when a row was changed again.
+    entries: Vec<(i64, Bounds2)>,
+    entries_stale: bool,
     /// Net effect: features that this version holds anew or otherwise than the version before, and features it no longer holds.
     puts: u64,
     removes: u64,
@@ -196,7 +199,19 @@ impl Work {
         })?;
         let sql = "SELECT geometry_type_name FROM gpkg_geometry_columns WHERE table_name = ?1";
         let type_name = tx.query_row(sql, [id], |r| r.get(0))?;
-        Ok(Self { table, bulk, puts: 0, removes: 0, rows: 0, history: 0, extent, extent_shrunk: false, type_name })
+        Ok(Self {
+            table,
+            bulk,
+            entries: Vec::new(),
+            entries_stale: false,
+            puts: 0,
+            removes: 0,
+            rows: 0,
+            history: 0,
+            extent,
+            extent_shrunk: false,
+            type_name,
+        })
     }
 
     fn put(&mut self, tx: &Transaction<'_>, version: Version, feature: &Feature, new: &Encoded) -> Result<(), StoreError> {
@@ -233,6 +248,7 @@ impl Work {
             } else {
                 self.update(tx, id, v, new)?;
             }
+            self.entries_stale = true;
             self.index(tx, fid, new.bounds)?;
         } else {
             self.index(tx, tx.last_insert_rowid(), new.bounds)?;
@@ -263,8 +279,10 @@ impl Work {
         Ok(())
     }
 
-    fn index(&self, tx: &Transaction<'_>, fid: i64, b: Bounds2) -> Result<(), StoreError> {
-        if !self.bulk {
+    fn index(&mut self, tx: &Transaction<'_>, fid: i64, b: Bounds2) -> Result<(), StoreError> {
+        if self.bulk {
+            self.entries.push((fid, b));
+        } else {
             tx.prepare_cached(&self.table.index)?.execute(params![fid, b.min[0], b.max[0], b.min[1], b.max[1]])?;
         }
         Ok(())
@@ -307,6 +325,7 @@ impl Work {
             self.removes += u64::from(self.retired(tx, id.as_str(), v)?);
         }
         tx.prepare_cached(&t.delete)?.execute([id.as_str()])?;
+        self.entries_stale = true;
         if !self.bulk {
             tx.prepare_cached(&t.unindex)?.execute([fid])?;
         }
@@ -323,10 +342,10 @@ impl Work {
     fn finish(&mut self, tx: &Transaction<'_>, at: Instant) -> Result<(), StoreError> {
         let t = &self.table;
         if self.bulk {
-            tx.execute_batch(&format!(
-                "INSERT INTO {} SELECT fid, ST_MinX(geom), ST_MaxX(geom), ST_MinY(geom), ST_MaxY(geom) FROM {} WHERE NOT ST_IsEmpty(geom)",
-                t.rtree, t.name
-            ))?;
+            if self.entries_stale {
+                self.entries = read_entries(tx, t)?;
+            }
+            rtree::fill(tx, t, &self.entries)?;
         }
         if self.extent_shrunk {
             let sql = format!("SELECT min(ST_MinX(geom)), min(ST_MinY(geom)), max(ST_MaxX(geom)), max(ST_MaxY(geom)) FROM {}", t.name);
@@ -350,6 +369,18 @@ impl Work {
             .execute(params![id, self.rows, self.history])?;
         Ok(())
     }
+}
+
+fn read_entries(tx: &Transaction<'_>, t: &Table) -> Result<Vec<(i64, Bounds2)>, StoreError> {
+    let mut statement = tx.prepare(&format!("SELECT fid, geom FROM {}", t.name))?;
+    let mut rows = statement.query([])?;
+    let mut out = Vec::new();
+    while let Some(r) = rows.next()? {
+        if let Some(b) = r.get_ref(1)?.as_blob().ok().and_then(spatial::bounds) {
+            out.push((r.get(0)?, b));
+        }
+    }
+    Ok(out)
 }
 
 fn bind(statement: &mut Statement<'_>, id: &str, since: i64, new: &Encoded) -> Result<(), StoreError> {
