@@ -74,6 +74,11 @@ impl StoreError {
         }
     }
 
+    /// For a scan's callback that has to stop: `reason` is what its own sink said.
+    pub fn sink(reason: impl Into<String>) -> Self {
+        Self::Stopped { reason: reason.into() }
+    }
+
     pub(crate) fn invalid(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), reason: reason.into() }
     }

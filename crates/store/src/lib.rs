@@ -14,6 +14,8 @@
 //!
 //! Geometry is in the city's working frame, `[east_m, north_m, height_m]`; the store never projects.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 mod audit;
 mod changes;
 mod check;

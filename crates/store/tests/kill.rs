@@ -3,6 +3,8 @@
 //! The test runs itself once more as a child that commits in a loop and prints each version when `commit` has
 //! returned; the parent kills it at a seeded moment and looks at what is left.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::*;
@@ -31,23 +33,27 @@ fn feature(name: String, version: u64) -> Feature {
 
 fn child(dir: &Path) -> ! {
     let mut store = Store::open(dir).unwrap();
-    let layers = ["pipes", "wells"].map(|n| layer(n, GeometryKind::Any));
     loop {
-        let v = store.head().unwrap().0 + 1;
-        let mut w = store.begin("child", &format!("commit {v}"), at(v as i64)).unwrap();
-        for l in &layers {
-            w.layer(l).unwrap();
-            (0..size(v)).for_each(|i| w.put(&l.id, &feature(format!("f{i}"), v)).unwrap());
-            w.put(&l.id, &feature(format!("gone-{v}"), v)).unwrap();
-            if v > 1 {
-                w.remove(&l.id, &format!("gone-{}", v - 1).as_str().into()).unwrap();
-            }
-        }
-        w.idempotency_key(&format!("key-{v}"));
-        let commit = w.commit().unwrap();
+        let version = commit_next(&mut store);
         let mut out = std::io::stdout();
-        writeln!(out, "ack {}", commit.version.0).and_then(|()| out.flush()).unwrap();
+        writeln!(out, "ack {version}").and_then(|()| out.flush()).unwrap();
     }
+}
+
+fn commit_next(store: &mut Store) -> u64 {
+    let layers = ["pipes", "wells"].map(|n| layer(n, GeometryKind::Any));
+    let v = store.head().unwrap().0 + 1;
+    let mut w = store.begin("child", &format!("commit {v}"), at(v as i64)).unwrap();
+    for l in &layers {
+        w.layer(l).unwrap();
+        (0..size(v)).for_each(|i| w.put(&l.id, &feature(format!("f{i}"), v)).unwrap());
+        w.put(&l.id, &feature(format!("gone-{v}"), v)).unwrap();
+        if v > 1 {
+            w.remove(&l.id, &format!("gone-{}", v - 1).as_str().into()).unwrap();
+        }
+    }
+    w.idempotency_key(&format!("key-{v}"));
+    w.commit().unwrap().version.0
 }
 
 /// Every version is whole: the log, the audit, and in both layers just the rows that its commit made.
@@ -134,4 +140,74 @@ fn acknowledged_commits_survive_fifty_kills() {
     eprintln!("{KILLS} kills, {acknowledged} acknowledged commits, {unspoken} commits done but not yet told, {took:?}");
     assert!(acknowledged > KILLS as u64, "the child hardly got to commit ({acknowledged}); the test says nothing");
     assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+/// What a power cut can leave of the log: any beginning of it, and noise behind.
+#[test]
+fn a_torn_log_costs_whole_commits_and_never_half_a_one() {
+    let (dir, mut store) = city();
+    for _ in 0..8 {
+        commit_next(&mut store);
+    }
+    let bytes = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+    let (record, log) = (bytes("record.gpkg"), bytes("record.gpkg-wal"));
+    assert!(log.len() > 100_000, "the log holds the commits");
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut heads = std::collections::BTreeSet::new();
+    for n in 0..60 {
+        let copy = dir.path().join(format!("torn-{n}"));
+        std::fs::create_dir(&copy).unwrap();
+        let mut log = log.clone();
+        let cut = rng.random_range(0..=log.len());
+        match n % 3 {
+            0 => log.truncate(cut),
+            1 => log[cut..].fill(0),
+            _ => {
+                let end = (cut + 4096).min(log.len());
+                rng.fill(&mut log[cut..end]);
+            }
+        }
+        std::fs::write(copy.join("record.gpkg"), &record).unwrap();
+        std::fs::write(copy.join("record.gpkg-wal"), &log).unwrap();
+        match Store::open(&copy) {
+            Ok(store) => {
+                inspect(&store);
+                heads.insert(store.head().unwrap().0);
+            }
+            // Cut before the city's own making was in the file.
+            Err(e) => assert!(matches!(e.code(), "not-a-record"), "{e}"),
+        }
+        std::fs::remove_dir_all(&copy).unwrap();
+    }
+    assert!(heads.len() >= 6, "cuts all over the log: {heads:?}");
+}
+
+/// A reader beside the writer: every scan is one version and every version is whole.
+#[test]
+fn readers_see_whole_versions_while_the_writer_goes_on() {
+    let (dir, mut store) = city();
+    commit_next(&mut store);
+    let path = dir.path().to_owned();
+    let reader = std::thread::spawn(move || {
+        let store = Store::open_read_only(&path).unwrap();
+        let (mut seen, mut last) = (std::collections::BTreeSet::new(), 0);
+        while last < 40 {
+            let mut made = std::collections::BTreeMap::<u64, usize>::new();
+            store
+                .scan(&id("wells"), &mut |f| {
+                    *made.entry(f.since.0).or_default() += 1;
+                    Ok(())
+                })
+                .unwrap();
+            let head = *made.keys().max().unwrap();
+            assert!(head >= last);
+            (1..=head).for_each(|v| assert_eq!(made.get(&v), Some(&(size(v) + 1)), "version {v} as seen at {head}"));
+            last = head;
+            seen.insert(head);
+        }
+        seen.len()
+    });
+    while commit_next(&mut store) < 40 {}
+    let seen = reader.join().unwrap();
+    eprintln!("the reader saw {seen} of 40 versions");
 }

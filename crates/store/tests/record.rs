@@ -1,5 +1,7 @@
 //! The record by its public face, and by the eyes of GDAL and SQLite.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::*;
@@ -293,6 +295,12 @@ fn gdal_reads_layers_counts_extents_and_crs() {
     assert!(text.contains("Geometry: 3D Unknown (any)") && text.contains("Feature Count: 2"), "{text}");
     let text = ogrinfo(dir.path(), "terrain").unwrap();
     assert!(text.contains("Geometry: 3D TIN") && text.contains("Feature Count: 1"), "{text}");
+
+    // The layers, our log as a table, and none of our own tables besides.
+    let out = Command::new("ogrinfo").args(["-ro", "-q"]).arg(dir.path().join("record.gpkg")).output().unwrap();
+    let names: Vec<String> =
+        String::from_utf8_lossy(&out.stdout).lines().filter_map(|l| Some(l.split_whitespace().nth(1)?.to_owned())).collect();
+    assert_eq!(names, ["pipes", "buildings-2", "terrain", "strata_commits"]);
 
     // The extent follows what goes away, with and without the writer's connection open.
     let mut w = store.begin("anna", "", at(1)).unwrap();

@@ -1,5 +1,7 @@
 //! Filling a layer must not be the slow part of an import. Prints what it measured; the bound is loose on purpose.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::*;

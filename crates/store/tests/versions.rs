@@ -1,5 +1,7 @@
 //! Versions, history, changes and differences against a plain map for each version.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::*;
