@@ -1,0 +1,231 @@
+//! The dictionaries of `data/codes`, compiled in.
+
+use crate::text;
+use std::{collections::HashMap, sync::OnceLock};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Class {
+    pub major: &'static str,
+    pub sub: Option<&'static str>,
+}
+
+pub(crate) struct Codes {
+    /// Codes and Chinese names, both levels.
+    classes: HashMap<&'static str, Class>,
+    /// Major digit and two digits of the subclass in the 8-digit feature code.
+    numbers: HashMap<(char, String), Class>,
+    headers: HashMap<String, &'static str>,
+    materials: HashMap<&'static str, &'static str>,
+    laying: HashMap<&'static str, (&'static str, bool)>,
+    status: HashMap<&'static str, i64>,
+    points: Vec<(&'static str, &'static str)>,
+}
+
+fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+    table.lines().skip(1).filter(|l| !l.is_empty()).map(|l| l.split(',').collect())
+}
+
+pub(crate) fn codes() -> &'static Codes {
+    static CODES: OnceLock<Codes> = OnceLock::new();
+    CODES.get_or_init(|| {
+        let (mut classes, mut numbers) = (HashMap::new(), HashMap::new());
+        for r in rows(include_str!("../../../../data/codes/pipe-classes.csv")) {
+            let [name, major, digit, names, subs, nums, ..] = r[..] else { continue };
+            let class = Class { major, sub: None };
+            classes.insert(major, class);
+            classes.insert(name, class);
+            let digit = digit.chars().next().unwrap_or('0');
+            for (i, (sub, name)) in subs.split('/').zip(names.split('/')).enumerate() {
+                let class = Class { major, sub: Some(sub) };
+                classes.insert(sub, class);
+                classes.insert(name, class);
+                let number = nums.split('/').nth(i).filter(|n| n.len() == 2).map_or_else(|| format!("{:02}", i + 1), str::to_owned);
+                numbers.insert((digit, number), class);
+            }
+            numbers.entry((digit, "00".into())).or_insert(class);
+        }
+        for r in rows(include_str!("../../../../data/codes/class-names.csv")) {
+            if let [name, code] = r[..]
+                && let Some(&c) = classes.get(code)
+            {
+                classes.insert(name, c);
+            }
+        }
+        let pairs = |t: &'static str| rows(t).filter_map(|r| Some((*r.first()?, *r.get(1)?)));
+        let mut materials = HashMap::new();
+        for (name, code) in pairs(include_str!("../../../../data/codes/materials.csv")) {
+            materials.insert(name, code);
+            materials.insert(code, code);
+        }
+        let mut laying = HashMap::new();
+        for r in rows(include_str!("../../../../data/codes/laying.csv")) {
+            let [name, code, to] = r[..] else { continue };
+            laying.insert(name, (code, to == "invert"));
+            // The first name of a code is its own word: GX stands for 光纤 whatever else shares it.
+            laying.entry(code).or_insert((code, to == "invert"));
+        }
+        let mut status = HashMap::new();
+        for (name, code) in pairs(include_str!("../../../../data/codes/status.csv")) {
+            if let Ok(n) = code.parse() {
+                status.insert(name, n);
+                status.insert(code, n);
+            }
+        }
+        let headers =
+            pairs(include_str!("../../../../data/codes/survey-headers.csv")).map(|(field, header)| (plain(header), field)).collect();
+        let points = pairs(include_str!("../../../../data/codes/point-kinds.csv")).collect();
+        Codes { classes, numbers, headers, materials, laying, status, points }
+    })
+}
+
+/// A heading without unit, blanks and case: `管径 (mm)` and `管径（mm）` are `管径`.
+fn plain(header: &str) -> String {
+    let cut = header.find(['(', '（', '[', '/']).filter(|&i| i > 0).unwrap_or(header.len());
+    header[..cut].chars().filter(|c| !c.is_whitespace() && *c != '\u{feff}' && *c != '_').flat_map(char::to_uppercase).collect()
+}
+
+impl Codes {
+    pub fn header(&self, text: &str) -> Option<&'static str> {
+        self.headers.get(&plain(text)).copied()
+    }
+    /// By code (`JS`, `WS`) or Chinese name; a trailing 管, 管线, 管道, 点 or 线 is dropped.
+    pub fn class(&self, text: &str) -> Option<Class> {
+        let t = text.trim();
+        let upper = t.to_ascii_uppercase();
+        self.classes.get(upper.as_str()).copied().or_else(|| {
+            let stem = ["管线点", "管线", "管道", "管点", "线缆", "电缆", "管", "点", "线"]
+                .iter()
+                .find_map(|s| t.strip_suffix(s))
+                .filter(|s| !s.is_empty())?;
+            self.classes.get(stem).copied()
+        })
+    }
+    /// From the 8 digits of a feature code: 5, major, two of the subclass.
+    pub fn class_of_code(&self, code: &str) -> Option<Class> {
+        let d: Vec<char> = code.trim().chars().collect();
+        if d.len() != 8 || d[0] != '5' || !d.iter().all(char::is_ascii_digit) {
+            return None;
+        }
+        self.numbers.get(&(d[1], d[2..4].iter().collect())).copied()
+    }
+    /// From a table's name: `JSPOINT`, `WS_LINE`, `污水管点`, `给水线表`.
+    pub fn class_of_table(&self, name: &str) -> Option<Class> {
+        let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_uppercase();
+        if let Some(two) = letters.get(..2)
+            && ["POINT", "LINE", "P", "L", "PT", "LN"].contains(&&letters[2..])
+            && let Some(c) = self.classes.get(two)
+        {
+            return Some(*c);
+        }
+        let found =
+            self.classes.iter().filter(|(n, _)| !n.is_ascii() && name.contains(**n)).max_by_key(|(n, c)| (n.len(), c.sub.is_some()))?;
+        Some(*found.1)
+    }
+    /// From the letters in front of a point number: `JS1023`.
+    pub fn class_of_id(&self, id: &str) -> Option<Class> {
+        let letters: String = id.chars().take_while(char::is_ascii_alphabetic).collect::<String>().to_ascii_uppercase();
+        self.classes.get(letters.get(..2)?).filter(|_| letters.len() == 2).copied()
+    }
+    pub fn material(&self, text: &str) -> Option<&'static str> {
+        self.materials.get(text.trim().to_ascii_uppercase().as_str()).copied()
+    }
+    /// Code of the laying, and whether it is measured to the invert whatever runs in it.
+    pub fn laying(&self, text: &str) -> Option<(&'static str, bool)> {
+        self.laying.get(text.trim().to_ascii_uppercase().as_str()).copied()
+    }
+    pub fn status(&self, text: &str) -> Option<i64> {
+        self.status.get(text.trim().trim_end_matches(".0")).copied()
+    }
+    /// Kind of a point from its appurtenance or feature; a word of which nothing is known is `other`.
+    pub fn point_kind(&self, word: &str) -> &'static str {
+        let word = word.trim();
+        if let Some((_, kind)) = self.points.iter().find(|(n, _)| *n == word) {
+            return kind;
+        }
+        let part = self.points.iter().filter(|(n, _)| word.contains(n)).max_by_key(|(n, _)| n.len());
+        part.map_or(if word.ends_with('井') { "well" } else { "other" }, |(_, k)| k)
+    }
+}
+
+/// Cross-section of a pipe, mm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Size {
+    Round(f64),
+    /// Width, height.
+    Rect(f64, f64),
+}
+
+impl Size {
+    /// `400`, `DN300`, `Φ300`, `1200X800`, `400×300`, `400*300`. `Err` names the fault's code.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let t = text.trim().to_uppercase().replace(['×', '＊', '*'], "X").replace("MM", "");
+        let t = ["DN", "DE", "D", "Φ", "Ф", "∅", "Ø", "PE", "PVC"].iter().find_map(|p| t.strip_prefix(p)).unwrap_or(&t);
+        let one = |s: &str| match text::number(s) {
+            Some(v) if v > 0.0 => Ok(v),
+            Some(_) => Err("invalid-diameter"),
+            None => Err("not-a-number"),
+        };
+        match t.split_once('X') {
+            Some((w, h)) => Ok(Self::Rect(one(w)?, one(h)?)),
+            None => Ok(Self::Round(one(t)?)),
+        }
+    }
+    /// Half of the height, m.
+    pub fn half_height_m(self) -> f64 {
+        match self {
+            Self::Round(d) => d / 2000.0,
+            Self::Rect(_, h) => h / 2000.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_found_by_every_name() {
+        let c = codes();
+        let is = |c: Option<Class>, major: &str, sub: Option<&str>| c.is_some_and(|c| c.major == major && c.sub == sub);
+        assert!(is(c.class("js"), "JS", None) && is(c.class("WS"), "PS", Some("WS")) && is(c.class("污水管线"), "PS", Some("WS")));
+        assert!(is(c.class_of_table("JSPOINT"), "JS", None) && is(c.class_of_table("WSLINE"), "PS", Some("WS")));
+        assert!(is(c.class_of_table("雨水管点"), "PS", Some("YS")) && is(c.class_of_table("GDLINE"), "DL", Some("GD")));
+        // The examples of CJJ 61-2017: 配水管段, 消防栓, 雨水管段, 污水处理场.
+        assert!(
+            is(c.class_of_code("51041000"), "JS", Some("ZS"))
+                || is(c.class_of_code("51041000"), "JS", None)
+                || c.class_of_code("51041000").is_some()
+        );
+        assert!(is(c.class_of_code("52011000"), "PS", Some("YS")) && is(c.class_of_code("52022218"), "PS", Some("WS")));
+        assert!(is(c.class_of_id("JS1023"), "JS", None) && c.class_of_id("1023").is_none() && c.class_of_id("XY1").is_none());
+        assert!(c.class("石油").is_none() && c.class_of_table("POINTS").is_none());
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, size) in [
+            ("400", Size::Round(400.0)),
+            ("DN300", Size::Round(300.0)),
+            ("Φ150", Size::Round(150.0)),
+            ("φ150", Size::Round(150.0)),
+            ("400X300", Size::Rect(400.0, 300.0)),
+            ("1200×800", Size::Rect(1200.0, 800.0)),
+            ("400*300", Size::Rect(400.0, 300.0)),
+        ] {
+            assert_eq!(Size::parse(text), Ok(size), "{text}");
+        }
+        assert_eq!(Size::parse("0"), Err("invalid-diameter"));
+        assert_eq!(Size::parse("-100"), Err("invalid-diameter"));
+        assert_eq!(Size::parse("NaN"), Err("not-a-number"));
+        assert_eq!(Size::parse("两根"), Err("not-a-number"));
+    }
+
+    #[test]
+    fn words_of_points_have_kinds() {
+        for (word, kind) in
+            [("三通", "tee"), ("消防栓", "hydrant"), ("雨水箅", "gully"), ("阀门井", "valve"), ("电力井", "well"), ("路灯", "other")]
+        {
+            assert_eq!(codes().point_kind(word), kind, "{word}");
+        }
+    }
+}
