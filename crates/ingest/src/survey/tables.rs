@@ -92,7 +92,8 @@ fn delimited(file: &Path, named: &Path, notes: &mut Vec<String>) -> Result<Table
 }
 
 pub(super) fn rows(content: &str, named: &Path) -> Result<Vec<Vec<String>>, IngestError> {
-    let first = content.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
+    // A title above the heading has no delimiter: the first lines together tell.
+    let first: String = content.lines().take(12).collect();
     let delimiter = [b',', b'\t', b';'].into_iter().max_by_key(|d| first.bytes().filter(|b| b == d).count()).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(content.as_bytes());
     let mut out: Vec<Vec<String>> = Vec::new();

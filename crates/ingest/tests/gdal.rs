@@ -1,0 +1,733 @@
+//! GDAL formats, survey tables, networks and terrain against real files: counts by their SOURCE.txt, numbers by
+//! hand or by another program.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant as Clock},
+};
+use strata_ingest::{Collected, ImportOptions, IngestError, Reader, Report, formats, import, verdict};
+use strata_model::{Crs, Feature, Geometry, Instant, Layer, WorkingFrame};
+
+fn data(set: &str) -> Option<PathBuf> {
+    let root =
+        std::env::var_os("STRATA_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let folder = root.join(set);
+    if folder.exists() {
+        return Some(folder);
+    }
+    println!("skipped: no real data at {}", folder.display());
+    None
+}
+
+fn options(frame: &str) -> ImportOptions {
+    let frame = WorkingFrame::new(Crs::parse(frame).expect("a CRS"), 0.0).expect("a projected CRS");
+    ImportOptions { frame: Arc::new(frame), source_crs: None, layer: None, valid_from: None, reader: None, mapping: None }
+}
+
+fn from(frame: &str, source: &str) -> ImportOptions {
+    ImportOptions { source_crs: Some(Crs::parse(source).expect("a CRS")), ..options(frame) }
+}
+
+fn mapped(frame: &str, mapping: &str) -> ImportOptions {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/mappings").join(mapping);
+    ImportOptions { mapping: Some(path), ..options(frame) }
+}
+
+fn run(path: &Path, options: &ImportOptions) -> (Result<(), IngestError>, Collected, Report) {
+    let (mut sink, mut report) = (Collected::default(), Report::default());
+    let result = import(path, options, &mut sink, &mut report);
+    assert_eq!(report.read, report.taken + report.refused, "{}", path.display());
+    assert_eq!(report.taken, sink.count() as u64, "{}", path.display());
+    for (layer, features) in sink.layers.values() {
+        let mut ids = HashSet::new();
+        for f in features {
+            f.check(layer).unwrap_or_else(|e| panic!("{}: {}: {e}", path.display(), f.id));
+            assert!(ids.insert(f.id.clone()), "{}: {} twice", path.display(), f.id);
+        }
+    }
+    (result, sink, report)
+}
+
+fn good(path: &Path, options: &ImportOptions) -> (Collected, Report) {
+    let (result, sink, report) = run(path, options);
+    result.unwrap_or_else(|e| panic!("{e}"));
+    (sink, report)
+}
+
+fn get<'c>(sink: &'c Collected, layer: &str) -> (&'c Layer, &'c [Feature]) {
+    sink.get(layer).unwrap_or_else(|| panic!("layer {layer} of {:?}", sink.layers.keys()))
+}
+
+fn find<'f>(features: &'f [Feature], id: &str) -> &'f Feature {
+    features.iter().find(|f| f.id.as_str() == id).unwrap_or_else(|| panic!("{id} of {} features", features.len()))
+}
+
+fn tally(layer: &Layer, features: &[Feature], name: &str) -> BTreeMap<i64, usize> {
+    let mut out = BTreeMap::new();
+    for f in features {
+        if let Some(v) = f.number(layer, name) {
+            *out.entry(v.round() as i64).or_default() += 1;
+        }
+    }
+    out
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+// ---- vector ----
+
+#[test]
+fn british_sewers_become_pipes_with_millimetres() {
+    let Some(folder) = data("sewer-uk") else { return };
+    let (sink, report) = good(&folder.join("simple_sewer_features.gpkg"), &mapped("EPSG:27700", "sewer-uk.toml"));
+    assert_eq!((report.layers["pipes"], report.layers["pipe_points"], report.refused), (82 + 21, 69, 0));
+    let (layer, pipes) = get(&sink, "pipes");
+    let foul: Vec<Feature> = pipes.iter().filter(|f| f.text(layer, "subclass") == Some("WS")).cloned().collect();
+    // The sizes that SOURCE.txt counts; inches come to their own rounding (12 in = 304.8 of nominal, 300 of the record).
+    let od = tally(layer, &foul, "od_mm");
+    assert_eq!(od, BTreeMap::from([(150, 14), (152, 37), (225, 3), (229, 10), (230, 4), (300, 14)]), "{od:?}");
+    assert!(foul.iter().all(|f| matches!(&f.geometry, Geometry::LineString(l) if l.len() >= 2)));
+    let first = find(pipes, "foul_sewer.1");
+    assert!((first.number(layer, "dn_mm").expect("6 inches") - 152.4).abs() < 1e-9);
+    assert!(first.value(layer, "start_invert_m").is_some_and(|v| v.is_null()), "-9999 is no height");
+    assert_eq!(first.valid.from, Instant::from_ymd(1992, 7, 7));
+    let Geometry::LineString(l) = &first.geometry else { panic!("a line") };
+    assert_eq!(l[0], [389_759.9, 263_639.594, 0.0], "the city's own CRS is not touched");
+    let (layer, points) = get(&sink, "pipe_points");
+    assert!(points.iter().all(|p| p.text(layer, "kind") == Some("well") && p.text(layer, "class") == Some("PS")));
+}
+
+#[test]
+fn two_reference_systems_in_one_file_meet_in_one_place() {
+    let Some(folder) = data("schutterwald-utilities") else { return };
+    let (sink, report) = good(&folder.join("schutterwald.gpkg"), &mapped("EPSG:25832", "schutterwald.toml"));
+    // Half of the 482 heat pipes, the returns, have no geometry in the file: `select count(geom)` says 241.
+    assert_eq!(report.layers["pipes"], 2559 + 241 + 3000);
+    // So have half of the heat junctions and valves.
+    assert_eq!(report.refused, 241 + 244 + 2);
+    assert!(report.refused_shown.iter().all(|r| r.code == "no-geometry" && r.place.contains(" heat_")));
+    assert_eq!(report.layers["pipe_points"], 2559 + 1506 + 244 + 44 + 2 + 2940);
+    let (layer, pipes) = get(&sink, "pipes");
+    let bounds = |class: &str| {
+        let mut b = strata_model::Bounds3::EMPTY;
+        pipes.iter().filter(|f| f.text(layer, "class") == Some(class)).for_each(|f| f.geometry.for_each_point(|p| b.extend(p)));
+        b
+    };
+    // One town: the gas (31467, datum shift of 100 m) and the cables (4326) lie over each other, and where SOURCE.txt says
+    // (7.8830 E, 48.4584 N by its own check).
+    let (gas, cables) = (bounds("RQ"), bounds("DL"));
+    assert!(gas.plan().intersects(&cables.plan()));
+    let frame = WorkingFrame::new(Crs::parse("EPSG:25832").expect("a CRS"), 0.0).expect("a frame");
+    let near = frame.working_from_geographic([7.8830, 48.4584]).expect("inside");
+    assert!(gas.plan().grown(20.0).contains(near), "{gas:?} {near:?}");
+    assert!(
+        pipes
+            .iter()
+            .filter(|f| f.text(layer, "class") == Some("RQ"))
+            .all(|f| f.number(layer, "dn_mm").is_some_and(|d| (10.0..2000.0).contains(&d)))
+    );
+}
+
+#[test]
+fn the_same_layer_in_two_formats_and_systems_is_the_same() {
+    let Some(folder) = data("zaatari-wastewater/pipes-solid-free") else { return };
+    let (shp, a) = good(&folder.join("Pipes_SolidFree_2017_03.shp.zip"), &mapped("EPSG:32637", "zaatari.toml"));
+    let (json, b) = good(&folder.join("Pipes_SolidFree_2017_03.geojson"), &mapped("EPSG:32637", "zaatari.toml"));
+    assert_eq!((a.taken, b.taken), (2096, 2096));
+    let length = |c: &Collected| -> f64 {
+        let line = |l: &Vec<[f64; 3]>| l.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum::<f64>();
+        get(c, "pipes")
+            .1
+            .iter()
+            .map(|f| match &f.geometry {
+                Geometry::LineString(l) => line(l),
+                Geometry::MultiLineString(ls) => ls.iter().map(line).sum(),
+                g => panic!("{g:?}"),
+            })
+            .sum()
+    };
+    let (la, lb) = (length(&shp), length(&json));
+    assert!((la - lb).abs() < 1e-3 * la, "{la} m and {lb} m");
+    let (tanks, report) = good(&folder.join("../septic-tanks/SepticTanks_2017_04.shp.zip"), &mapped("EPSG:32637", "zaatari.toml"));
+    assert_eq!(report.taken + report.refused, 2903, "{:?}", report.refused_shown.first());
+    let (layer, points) = get(&tanks, "pipe_points");
+    // The file says longitude and latitude beside its UTM shapes: PROJ of the model's frame is the second opinion.
+    let frame = WorkingFrame::new(Crs::parse("EPSG:32637").expect("a CRS"), 0.0).expect("a frame");
+    assert!(points.iter().any(|p| p.number(layer, "capacity_m3").is_some()));
+    let Geometry::Point(p) = points[0].geometry else { panic!("a point") };
+    let lonlat = frame.geographic_from_working([p[0], p[1]]).expect("inside");
+    assert!((lonlat[0] - 36.32).abs() < 0.05 && (lonlat[1] - 32.29).abs() < 0.05, "{lonlat:?}");
+}
+
+#[test]
+fn buildings_of_beijing_and_korea_arrive_in_metres() {
+    if let Some(folder) = data("beijing-buildings") {
+        let (result, sink, report) = run(&folder.join("buildings.geojson"), &options("EPSG:4548"));
+        result.expect("read");
+        assert_eq!(report.read, 5442);
+        assert!(report.taken > 5400, "{} taken, {:?}", report.taken, report.refused_shown.first());
+        let (_, features) = get(&sink, "buildings");
+        let area: f64 = features
+            .iter()
+            .map(|f| match &f.geometry {
+                Geometry::Polygon(p) => p.plan_area_m2(),
+                Geometry::MultiPolygon(ps) => ps.iter().map(strata_model::Polygon::plan_area_m2).sum(),
+                _ => 0.0,
+            })
+            .sum();
+        assert!((1.0e6..2.0e7).contains(&area), "{area} m² of footprints");
+        // In a city that is not Beijing every one is refused, and the verdict says so.
+        let (_, _, elsewhere) = run(&folder.join("buildings.geojson"), &options("EPSG:4551"));
+        assert_eq!(elsewhere.taken, 0);
+        assert!(elsewhere.refused_shown.iter().any(|r| r.code == "outside-area"));
+        assert!(verdict(&elsewhere, true).is_err());
+    }
+    let Some(folder) = data("footprints-with-height") else { return };
+    let mut o = options("EPSG:5186");
+    o.layer = Some("buildings".to_owned().try_into().expect("an id"));
+    let (sink, report) = good(&folder.join("footprint-with-height.geojson"), &o);
+    assert_eq!(report.read, 177);
+    let (layer, features) = get(&sink, "buildings");
+    assert_eq!(layer.theme, strata_model::Theme::Building);
+    assert!(features.iter().all(|f| f.number(layer, "height").is_none_or(|h| (0.0..=100.0).contains(&h))));
+    assert!(features.iter().filter(|f| f.number(layer, "height").is_some_and(|h| h > 0.0)).count() > 150);
+}
+
+#[test]
+fn countries_are_the_same_in_three_formats() {
+    let Some(folder) = data("flatgeobuf") else { return };
+    let count = |name: &str| run(&folder.join(name), &options("EPSG:3857")).2;
+    let (fgb, shp, json) = (count("countries.fgb"), count("countries.shp"), count("countries.geojson"));
+    assert_eq!((fgb.read, shp.read, json.read), (179, 179, 179));
+    assert_eq!(fgb.taken, json.taken);
+    // What is refused reaches the pole or crosses itself.
+    assert!(fgb.refused <= 5, "{:?}", fgb.refused_shown);
+    let (result, _, _) = run(&folder.join("countries_nocrs.fgb"), &options("EPSG:3857"));
+    assert_eq!(result.expect_err("no CRS").code, "invalid-crs");
+    assert_eq!(good(&folder.join("countries_nocrs.fgb"), &from("EPSG:3857", "EPSG:4326")).1.taken, fgb.taken);
+    // Ten polygons that say British grid and lie 4,000 km north of it.
+    let poly = good(&folder.join("poly00.fgb"), &options("EPSG:27700")).1;
+    assert_eq!((poly.refused, poly.refused_shown[0].code.as_str()), (10, "outside-area"));
+    assert!(run(&folder.join("surface/../empty.fgb"), &options("EPSG:3857")).2.taken == 0);
+}
+
+#[test]
+fn drawings_need_a_system_and_then_lie_where_the_survey_does() {
+    let Some(folder) = data("dxf") else { return };
+    let file = folder.join("city/uk_sewer.dxf");
+    assert_eq!(run(&file, &options("EPSG:27700")).0.expect_err("no CRS").code, "invalid-crs");
+    let (sink, report) = good(&file, &from("EPSG:27700", "EPSG:27700"));
+    assert_eq!(report.taken, 82);
+    let (layer, features) = get(&sink, "uk_sewer");
+    assert!(features.iter().any(|f| f.text(layer, "layer").is_some_and(|l| l.starts_with("WS_"))));
+    assert_eq!(good(&folder.join("city/schutterwald_gas.dxf"), &from("EPSG:25832", "EPSG:31467")).1.taken, 2559);
+    assert_eq!(run(&folder.join("bin_dxf_r2000.dxf"), &from("EPSG:27700", "EPSG:27700")).0.expect_err("binary").code, "unsupported-media");
+}
+
+#[test]
+fn every_layer_of_openstreetmap_in_a_geopackage() {
+    let Some(folder) = data("geopackage") else { return };
+    let (_, _, report) = run(&folder.join("bentiu_southsudan-osm-20170213.gpkg"), &options("EPSG:32636"));
+    let of = |part: &str| report.layers.iter().filter(|(l, _)| l.contains(part)).map(|(_, n)| n).sum::<u64>();
+    assert_eq!((of("roads"), of("waterways")), (2243, 191), "{:?}", report.layers);
+    assert!(of("landuse") + report.refused >= 688, "{:?}", report.layers);
+    assert!(of("landuse") > 650, "{:?} {:?}", report.layers, report.refused_shown.first());
+}
+
+#[test]
+fn chinese_names_and_code_pages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (gbk, _, _) = encoding_rs::GBK.encode("名称,经度,纬度\n人民广场,125.3245,43.8868\n长春站,125.3193,43.9077\n");
+    let path = folder.path().join("地名.csv");
+    std::fs::write(&path, &gbk).expect("written");
+    assert_eq!(run(&path, &options("EPSG:4551")).0.expect_err("no CRS").code, "invalid-crs");
+    let (sink, report) = good(&path, &from("EPSG:4551", "EPSG:4490"));
+    assert!(report.notes.iter().any(|n| n.contains("GB18030")), "{:?}", report.notes);
+    let (layer, features) = get(&sink, "layer_1");
+    assert_eq!((layer.title_zh.as_str(), layer.fields[0].title_zh.as_str()), ("地名", "名称"));
+    assert_eq!(features[0].attributes[0].as_str(), Some("人民广场"));
+    let Geometry::Point(p) = features[0].geometry else { panic!("a point") };
+    // PROJ 9.1.1, the same vector as in the model's tests.
+    assert!((p[0] - 445_717.7612).abs() < 1e-3 && (p[1] - 4_861_466.4197).abs() < 1e-3, "{p:?}");
+}
+
+#[test]
+fn nothing_leads_to_the_network_or_to_other_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vrt = r#"<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>WFS:http://127.0.0.1:9/</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"#;
+    for name in ["a.vrt", "a.geojson", "a.gpkg", "a.shp", "a.csv.xml"] {
+        let e = run(&write(folder.path(), name, vrt), &options("EPSG:4551")).0.expect_err(name);
+        assert_eq!(e.code, "unsupported-media", "{name}: {e}");
+        let forced = ImportOptions { reader: Some(Reader::Vector), ..options("EPSG:4551") };
+        assert!(run(&folder.path().join(name), &forced).0.is_err(), "{name} forced");
+    }
+    for path in
+        ["http://127.0.0.1:9/a.geojson", "/vsicurl/http://127.0.0.1:9/a.fgb", "/vsizip/a.zip", "WFS:http://127.0.0.1:9/", "PG:dbname=x"]
+    {
+        let e = run(Path::new(path), &options("EPSG:4551")).0.expect_err(path);
+        assert!(matches!(e.code, "unsupported-media" | "io"), "{path}: {e}");
+    }
+    let wms = write(folder.path(), "w.json", r#"{"type":"FeatureCollection","features":[],"next":"http://127.0.0.1:9/"}"#);
+    assert_eq!(run(&wms, &options("EPSG:4551")).2.taken, 0);
+}
+
+#[test]
+fn a_name_that_lies_is_refused() {
+    let Some(folder) = data("sewer-uk") else { return };
+    let copy = tempfile::tempdir().expect("a folder");
+    let lie = copy.path().join("sewers.geojson");
+    std::fs::copy(folder.join("simple_sewer_features.gpkg"), &lie).expect("copied");
+    let e = run(&lie, &options("EPSG:27700")).0.expect_err("a GeoPackage named .geojson");
+    assert_eq!(e.code, "unsupported-media");
+    assert!(e.reason.contains("GeoPackage"), "{e}");
+    let nameless = copy.path().join("sewers");
+    std::fs::copy(folder.join("simple_sewer_features.gpkg"), &nameless).expect("copied");
+    assert_eq!(good(&nameless, &options("EPSG:27700")).1.taken, 69 + 82 + 21);
+    let left: Vec<_> = std::fs::read_dir(copy.path()).expect("listed").flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left.len(), 2, "nothing is written beside an input: {left:?}");
+}
+
+#[test]
+fn a_feature_without_geometry_is_counted_and_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"{"type":"FeatureCollection","features":[
+        {"type":"Feature","id":"a","properties":{"n":1},"geometry":{"type":"Point","coordinates":[125.3,43.9,7]}},
+        {"type":"Feature","id":"b","properties":{"n":2},"geometry":null},
+        {"type":"Feature","id":"c","properties":{"n":3},"geometry":{"type":"Point","coordinates":[43.9,125.3]}},
+        {"type":"Feature","id":"d","properties":{"n":4},"geometry":{"type":"Polygon","coordinates":[[[125,44],[125.001,44.001],[125.001,44],[125,44.001],[125,44]]]}}]}"#;
+    let (result, sink, report) = run(&write(folder.path(), "four.geojson", text), &options("EPSG:4551"));
+    result.expect("read");
+    let codes: Vec<&str> = report.refused_shown.iter().map(|r| r.code.as_str()).collect();
+    assert_eq!((report.taken, codes), (1, vec!["no-geometry", "invalid-geometry", "invalid-geometry"]), "{:?}", report.refused_shown);
+    assert!(report.refused_shown[0].place.starts_with("four.geojson four#"), "{}", report.refused_shown[0].place);
+    assert_eq!(find(get(&sink, "four").1, "a").geometry.bounds().expect("a point").min[2], 7.0);
+    assert!(verdict(&report, false).is_err() && verdict(&report, true).is_ok());
+}
+
+// ---- survey ----
+
+const JS_POINTS: &str = "物探点号,X,Y,地面高程,特征,附属物,井深,道路名称,状态\n\
+    JS1,4862000.000,443700.000,215.300,,阀门井,1.8,人民大街,在用\n\
+    JS2,4862030.000,443740.000,215.100,三通,,,人民大街,在用\n\
+    JS3,4862060.000,443780.000,215.000,,消防栓,,人民大街,0\n";
+const JS_LINES: &str = "起点点号,终点点号,起点埋深,终点埋深,管径,材质,埋设方式,建设年代,权属单位,道路名称,状态\n\
+    JS1,JS2,1.80,1.70,300,球墨铸铁,直埋,2012,长春水务集团,人民大街,在用\n\
+    JS2,JS3,1.70,1.65,DN200,PE,直埋,2015-06,长春水务集团,人民大街,在用\n";
+const WS_POINTS: &str = "物探点号,X,Y,地面高程,特征,附属物,井深,井盖规格,道路名称\n\
+    WS1,4862000.000,443710.000,215.300,,污水井,3.2,700,人民大街\n\
+    WS2,4862030.000,443750.000,215.100,,污水井,3.3,700,人民大街\n";
+const WS_LINES: &str = "起点点号,终点点号,起点埋深,终点埋深,管径,材质,埋设方式,流向,建设年代\n\
+    WS1,WS2,3.00,3.10,400X300,混凝土,管沟,0,2008\n";
+
+fn survey_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [("JSPOINT.csv", JS_POINTS), ("JSLINE.csv", JS_LINES), ("WSPOINT.csv", WS_POINTS), ("WSLINE.csv", WS_LINES)] {
+        write(folder.path(), name, text);
+    }
+    folder
+}
+
+fn line(f: &Feature) -> &[[f64; 3]] {
+    match &f.geometry {
+        Geometry::LineString(l) => l,
+        g => panic!("{g:?}"),
+    }
+}
+
+#[test]
+fn survey_tables_give_the_axis_by_their_depth_convention() {
+    let folder = survey_folder();
+    let (sink, report) = good(folder.path(), &options("EPSG:4551+5737"));
+    assert_eq!((report.layers["pipes"], report.layers["pipe_points"], report.refused), (3, 5, 0), "{:?}", report.refused_shown);
+    let (layer, pipes) = get(&sink, "pipes");
+    // Water: the depth goes to the outer top. 215.300 − 1.80 − 0.300 / 2.
+    let js = find(pipes, "JS1-JS2");
+    assert_eq!(line(js)[0][..2], [443_700.0, 4_862_000.0], "X is the northing");
+    assert!((line(js)[0][2] - 213.35).abs() < 1e-9 && (line(js)[1][2] - (215.1 - 1.7 - 0.15)).abs() < 1e-9, "{:?}", line(js));
+    assert_eq!((js.text(layer, "class"), js.text(layer, "material"), js.text(layer, "embed")), (Some("JS"), Some("QM"), Some("ZM")));
+    assert_eq!(
+        (js.number(layer, "od_mm"), js.number(layer, "start_depth_m"), js.number(layer, "start_surveyed_m")),
+        (Some(300.0), Some(1.8), Some(213.5))
+    );
+    assert_eq!((js.valid.from, js.number(layer, "year_built")), (Instant::from_ymd(2012, 1, 1), Some(2012.0)));
+    assert_eq!(find(pipes, "JS2-JS3").valid.from, Instant::from_ymd(2015, 6, 1));
+    // Sewage in a trench 400 wide, 300 high: the depth goes to the invert. 215.300 − 3.00 + 0.300 / 2.
+    let ws = find(pipes, "WS1-WS2");
+    assert!((line(ws)[0][2] - 212.45).abs() < 1e-9, "{:?}", line(ws));
+    assert_eq!((ws.text(layer, "class"), ws.text(layer, "subclass"), ws.text(layer, "shape")), (Some("PS"), Some("WS"), Some("rect")));
+    assert!((ws.number(layer, "start_invert_m").expect("a drain has one") - 212.3).abs() < 1e-9);
+    assert_eq!(
+        (ws.number(layer, "width_mm"), ws.number(layer, "height_mm"), ws.number(layer, "flow_dir")),
+        (Some(400.0), Some(300.0), Some(0.0))
+    );
+    let (layer, points) = get(&sink, "pipe_points");
+    let well = find(points, "WS1");
+    assert_eq!(well.geometry, Geometry::Point([443_710.0, 4_862_000.0, 215.3]));
+    assert_eq!(
+        (well.text(layer, "kind"), well.number(layer, "well_depth_m"), well.number(layer, "diameter_m")),
+        (Some("well"), Some(3.2), Some(0.7))
+    );
+    assert!((well.number(layer, "axis_m").expect("of its pipe") - 212.45).abs() < 1e-9);
+    assert_eq!((find(points, "JS2").text(layer, "kind"), find(points, "JS3").text(layer, "kind")), (Some("tee"), Some("hydrant")));
+}
+
+#[test]
+fn the_same_survey_in_gbk_and_in_a_zip_is_the_same() {
+    let folder = survey_folder();
+    let (sink, _) = good(folder.path(), &options("EPSG:4551"));
+    let other = tempfile::tempdir().expect("a folder");
+    let path = other.path().join("成果.zip");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).expect("created"));
+    for (name, text) in [("JSPOINT.csv", JS_POINTS), ("JSLINE.csv", JS_LINES), ("WSPOINT.csv", WS_POINTS), ("WSLINE.csv", WS_LINES)] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("begun");
+        zip.write_all(&encoding_rs::GBK.encode(text).0).expect("written");
+    }
+    zip.finish().expect("closed");
+    let (zipped, report) = good(&path, &options("EPSG:4551"));
+    for layer in ["pipes", "pipe_points"] {
+        assert_eq!(get(&sink, layer).1, get(&zipped, layer).1, "{layer}");
+    }
+    assert!(report.notes.iter().any(|n| n.contains("GB18030")));
+}
+
+#[test]
+fn zone_numbers_come_off_and_wrong_zones_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let points = JS_POINTS.replace(",443", ",42443");
+    write(folder.path(), "JSPOINT.csv", &points);
+    write(folder.path(), "JSLINE.csv", JS_LINES);
+    let (sink, report) = good(folder.path(), &options("EPSG:4551"));
+    assert_eq!(find(get(&sink, "pipe_points").1, "JS1").geometry, Geometry::Point([443_700.0, 4_862_000.0, 215.3]));
+    assert!(report.notes.iter().any(|n| n.contains("zone number")), "{:?}", report.notes);
+    write(folder.path(), "JSPOINT.csv", &JS_POINTS.replace(",443", ",41443"));
+    let (_, _, report) = run(folder.path(), &options("EPSG:4551"));
+    assert_eq!((report.taken, report.refused), (0, 5));
+    assert!(report.refused_shown.iter().take(3).all(|r| r.code == "outside-zone"));
+    // X and Y the other way round, the classic.
+    write(folder.path(), "JSPOINT.csv", &JS_POINTS.replace("X,Y", "Y,X"));
+    assert!(run(folder.path(), &options("EPSG:4551")).2.refused_shown.iter().take(3).all(|r| r.code == "outside-zone"));
+}
+
+#[test]
+fn faults_are_named_by_table_and_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut points = JS_POINTS.to_owned();
+    points.push_str("JS3,4862090.0,443790.0,215,,阀门,,,0\nJS4,abc,443790.0,215,,阀门,,,0\nJS5,NaN,443790.0,215,,阀门,,,0\nJS6,4862090.0,443790.0,215,,阀门,,,扔了\nJS7,4862090.0,443790.0,,,阀门,,,0\n");
+    let mut lines = JS_LINES.to_owned();
+    lines.push_str(
+        "JS1,JS9,1,1,300,PE,直埋,2012,,,0\nJS1,JS1,1,1,300,PE,直埋,2012,,,0\nJS1,JS3,x,1,300,PE,直埋,2012,,,0\nJS1,JS3,1,1,0,PE,直埋,2012,,,0\n\
+         JS1,JS3,1,1,300,奶酪,直埋,2012,,,0\nJS2,JS1,1,1,300,PE,直埋,2012,,,0\nJS1,JS3,1,1,,PE,直埋,2012,,,0\nJS1,JS4,1,1,300,PE,直埋,2012,,,0\nJS1,JS3,1,1,300,PE,直埋,很久以前,,,0\n",
+    );
+    write(folder.path(), "JSPOINT.csv", &points);
+    write(folder.path(), "JSLINE.csv", &lines);
+    let (_, _, report) = run(folder.path(), &options("EPSG:4551"));
+    let met: Vec<(&str, &str)> = report.refused_shown.iter().map(|r| (r.place.as_str(), r.code.as_str())).collect();
+    let wanted = [
+        ("JSPOINT row 5", "duplicate-id"),
+        ("JSPOINT row 6", "not-a-number"),
+        ("JSPOINT row 7", "not-a-number"),
+        ("JSPOINT row 8", "unknown-code"),
+        ("JSPOINT row 9", "missing-value"),
+        ("JSLINE row 4", "missing-point"),
+        ("JSLINE row 5", "same-ends"),
+        ("JSLINE row 6", "not-a-number"),
+        ("JSLINE row 7", "invalid-diameter"),
+        ("JSLINE row 8", "unknown-code"),
+        ("JSLINE row 9", "duplicate-line"),
+        ("JSLINE row 10", "missing-value"),
+        ("JSLINE row 11", "missing-point"),
+        ("JSLINE row 12", "not-a-date"),
+    ];
+    assert_eq!(met, wanted);
+    assert_eq!(report.taken, 3 + 2);
+}
+
+#[test]
+fn one_table_for_points_and_connections_with_a_class_column() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "长春市管线点成果表\n管线点预编号,连接点号,管线类别,特征,附属物,X,Y,地面高程,管顶高程,管底高程,断面,材质,埋设方式,电压\n\
+        1,2,电力,,人孔,4862000,443700,215.3,214.5,,100,铜,管埋,10kV\n\
+        2,1,电力,转折点,,4862030,443740,215.1,214.3,,100,铜,管埋,10kV\n\
+        2,3,电力,转折点,,4862030,443740,215.1,214.2,,100,铜,管埋,10kV\n\
+        3,2,电力,,人孔,4862060,443780,215.0,214.1,,100,铜,管埋,10kV\n";
+    let (sink, report) = good(&write(folder.path(), "管线点.csv", text), &options("EPSG:4551"));
+    assert_eq!((report.layers["pipe_points"], report.layers["pipes"], report.refused), (3, 2, 0), "{:?}", report.refused_shown);
+    let (layer, pipes) = get(&sink, "pipes");
+    let f = find(pipes, "1-2");
+    assert!((line(f)[0][2] - 214.45).abs() < 1e-9 && (line(f)[1][2] - 214.25).abs() < 1e-9, "{:?}", line(f));
+    assert_eq!((f.text(layer, "class"), f.number(layer, "voltage_kv"), f.text(layer, "embed")), (Some("DL"), Some(10.0), Some("GM")));
+}
+
+#[test]
+fn the_crafted_tables_are_judged() {
+    let Some(folder) = data("broken/crafted") else { return };
+    let (_, _, gbk) = run(&folder.join("csv_gbk.csv"), &options("EPSG:4551"));
+    assert_eq!((gbk.taken, gbk.refused), (2, 0), "{:?}", gbk.refused_shown);
+    let (_, sink, formula) = run(&folder.join("csv_formula_injection.csv"), &options("EPSG:4551"));
+    let codes: Vec<&str> = formula.refused_shown.iter().map(|r| r.code.as_str()).collect();
+    assert_eq!((formula.taken, codes), (1, vec!["missing-value", "duplicate-id", "not-a-number"]));
+    assert_eq!(sink.count(), 1);
+}
+
+// ---- networks ----
+
+/// Records of a section, counted as plainly as can be: the oracle for files that SOURCE.txt gives no figures of.
+fn count_section(path: &Path, section: &str) -> usize {
+    let bytes = std::fs::read(path).expect("read");
+    let text = String::from_utf8_lossy(&bytes);
+    let mut inside = false;
+    text.lines()
+        .filter(|l| {
+            let l = l.trim();
+            if l.starts_with('[') {
+                inside = l.to_ascii_uppercase().starts_with(&format!("[{section}"));
+                return false;
+            }
+            inside && !l.is_empty() && !l.starts_with(';')
+        })
+        .count()
+}
+
+fn network_counts(sink: &Collected) -> [usize; 6] {
+    let (pl, pipes) = get(sink, "pipes");
+    let (nl, nodes) = get(sink, "pipe_points");
+    let node = |k: &str| nodes.iter().filter(|f| f.text(nl, "node_kind") == Some(k)).count();
+    let link = |k: &str| pipes.iter().filter(|f| f.text(pl, "link_kind") == Some(k)).count();
+    [node("junction"), node("reservoir"), node("tank"), link("pipe"), link("pump"), link("valve")]
+}
+
+#[test]
+fn all_networks_have_the_figures_of_their_source() {
+    let Some(folder) = data("epanet/networks") else { return };
+    // junctions, reservoirs, tanks, pipes, pumps, valves, km: read with WNTR, from SOURCE.txt.
+    let figures: [(&str, [usize; 6], f64); 15] = [
+        ("Anytown.inp", [19, 3, 0, 40, 1, 0], 35.2),
+        ("BWSN_Network_2.inp", [12523, 2, 2, 14822, 4, 5], 1844.0),
+        ("Balerma.inp", [443, 4, 0, 454, 0, 0], 100.3),
+        ("Hanoi.inp", [31, 1, 0, 34, 0, 0], 39.4),
+        ("L-TOWN.inp", [782, 2, 1, 905, 1, 3], 43.2),
+        ("Net1.inp", [9, 1, 1, 12, 1, 0], 19.4),
+        ("Net2.inp", [35, 0, 1, 40, 0, 0], 11.0),
+        ("Net3.inp", [92, 2, 3, 117, 2, 0], 65.7),
+        ("Net6.inp", [3323, 1, 32, 3829, 61, 2], 638.8),
+        ("New_York_Tunnels_including_water_quality.inp", [19, 1, 0, 42, 0, 0], 223.0),
+        ("Richmond_skeleton.inp", [41, 1, 6, 44, 7, 0], 22.7),
+        ("ky2.inp", [811, 1, 3, 1124, 1, 0], 152.2),
+        ("ky4.inp", [959, 1, 4, 1156, 2, 0], 260.2),
+        ("ky8.inp", [1325, 2, 5, 1614, 4, 0], 247.3),
+        ("../../leakdb/Hanoi_CMH.inp", [31, 1, 0, 34, 0, 0], 39.4),
+    ];
+    for (name, counts, km) in figures {
+        let (sink, report) = good(&folder.join(name), &from("EPSG:4551", "EPSG:4551"));
+        assert_eq!(report.refused, 0, "{name}: {:?}", report.refused_shown.first());
+        assert_eq!(network_counts(&sink), counts, "{name}");
+        let (layer, pipes) = get(&sink, "pipes");
+        let length: f64 = pipes.iter().filter_map(|f| f.number(layer, "length_m")).sum::<f64>() / 1000.0;
+        assert!((length - km).abs() <= 0.051, "{name}: {length} km, not {km}");
+    }
+    for name in ["MICROPOLIS_v1.inp", "BWSN_Network_1.inp", "foss_poly_1.inp"] {
+        let path = folder.join(name);
+        let (sink, report) = good(&path, &from("EPSG:4551", "EPSG:4551"));
+        let counts = ["JUNC", "RESE", "TANK", "PIPE", "PUMP", "VALV"].map(|s| count_section(&path, s));
+        assert_eq!(network_counts(&sink), counts, "{name}: {:?}", report.refused_shown.first());
+    }
+    let (town, _) = good(&folder.join("../../battledim/L-TOWN.inp"), &from("EPSG:4551", "EPSG:4551"));
+    assert_eq!(network_counts(&town), [782, 2, 1, 905, 1, 3]);
+}
+
+#[test]
+fn epanet_units_become_ours() {
+    let Some(folder) = data("epanet/networks") else { return };
+    let file = folder.join("Net1.inp");
+    assert_eq!(run(&file, &options("EPSG:4551")).0.expect_err("no CRS").code, "invalid-crs");
+    let (sink, _) = good(&file, &from("EPSG:4551", "EPSG:4551"));
+    let (layer, pipes) = get(&sink, "pipes");
+    // Net1: pipe 10 is 10530 ft of 18 in; junction 11 lies at 710 ft and asks for 150 gpm.
+    let p = find(pipes, "10");
+    assert!((p.number(layer, "length_m").expect("a length") - 10_530.0 * 0.3048).abs() < 1e-6);
+    assert!((p.number(layer, "od_mm").expect("a diameter") - 457.2).abs() < 1e-9);
+    let (layer, points) = get(&sink, "pipe_points");
+    let j = find(points, "11");
+    assert!((j.number(layer, "elevation_m").expect("one") - 216.408).abs() < 1e-6);
+    assert!((j.number(layer, "base_demand_lps").expect("one") - 9.463_529_46).abs() < 1e-6);
+    assert_eq!(j.text(layer, "pattern"), Some("1"));
+    let source = find(points, "9");
+    let patterns: serde_json::Value =
+        serde_json::from_str(source.text(layer, "patterns_json").expect("kept at the reservoir")).expect("JSON");
+    assert_eq!(patterns["1"].as_array().map(Vec::len), Some(12));
+    let Geometry::Point(at) = j.geometry else { panic!("a point") };
+    assert_eq!(at[..2], [30.0, 70.0], "plan numbers stay as they stand");
+}
+
+#[test]
+fn a_network_in_its_own_system_meets_its_map() {
+    // ky4 as .inp and as GeoJSON of its authors, both EPSG:3547 (US feet): the same junctions in the same places.
+    let Some(folder) = data("epanet") else { return };
+    let (inp, _) = good(&folder.join("networks/ky4.inp"), &from("EPSG:32616", "EPSG:3547"));
+    let (map, report) = good(&folder.join("gis/ky4_junctions.geojson"), &from("EPSG:32616", "EPSG:3547"));
+    assert_eq!(report.taken, 959);
+    let (_, nodes) = get(&inp, "pipe_points");
+    let (layer, junctions) = get(&map, "ky4_junctions");
+    let mut met = 0;
+    for j in junctions {
+        let Some(name) = j.text(layer, "name") else { continue };
+        let (Geometry::Point(a), Geometry::Point(b)) = (&j.geometry, &find(nodes, name).geometry) else { panic!("points") };
+        assert!((a[0] - b[0]).hypot(a[1] - b[1]) < 0.5, "{name}: {a:?} {b:?}");
+        met += 1;
+    }
+    assert_eq!(met, 959);
+}
+
+#[test]
+fn drainage_models_have_their_nodes_and_conduits() {
+    let Some(folder) = data("swmm") else { return };
+    for name in [
+        "Example1.inp",
+        "Example6.inp",
+        "Pump_Control_Model.inp",
+        "model_full_features_network_xy.inp",
+        "model_state_plane.inp",
+        "tecnopolo_r1_199401.inp",
+        "test_inlet_drains.inp",
+        "groundwater_model.inp",
+        "model_full_features.inp",
+        "bellinge/bellinge_small.inp",
+        "bellinge/basic_drainage_all_bits.inp",
+    ] {
+        let path = folder.join(name);
+        let (result, sink, report) = run(&path, &from("EPSG:4551", "EPSG:4551"));
+        result.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let records: usize = ["JUNCTIONS", "OUTFALLS", "STORAGE", "DIVIDERS", "CONDUITS", "PUMPS", "ORIFICES", "WEIRS", "OUTLETS"]
+            .iter()
+            .map(|s| count_section(&path, s))
+            .sum();
+        assert_eq!(report.read as usize, records, "{name}");
+        if report.refused > 0 {
+            println!("{name}: {} refused, the first {:?}", report.refused, report.refused_shown.first());
+        }
+        if name == "Example1.inp" {
+            let (l, pipes) = get(&sink, "pipes");
+            assert_eq!((pipes.len(), report.refused), (13, 0));
+            // Conduit 1: from 9 (invert 1000 ft) to 10 (995 ft), a circle of 1.5 ft.
+            let c = find(pipes, "1");
+            assert!((c.number(l, "od_mm").expect("one") - 457.2).abs() < 1e-6, "{c:?}");
+            assert!((c.number(l, "start_invert_m").expect("one") - 304.8).abs() < 1e-6);
+            assert!((line(c)[0][2] - (304.8 + 0.2286)).abs() < 1e-6);
+        }
+    }
+}
+
+// ---- terrain ----
+
+#[test]
+fn a_raster_becomes_terrain_blocks() {
+    let Some(folder) = data("epanet/gis") else { return };
+    let (sink, report) = good(&folder.join("ky4_elevation.tif"), &options("EPSG:32616"));
+    let (_, blocks) = get(&sink, "terrain");
+    assert!(blocks.len() > 50 && report.refused == 0, "{} blocks", blocks.len());
+    let (mut triangles, mut z) = (0, [f64::INFINITY, f64::NEG_INFINITY]);
+    for b in blocks {
+        let Geometry::Tin { points, triangles: t } = &b.geometry else { panic!("a TIN") };
+        let bounds = b.geometry.bounds().expect("points");
+        assert!((0..2).all(|k| bounds.max[k] - bounds.min[k] < 540.0), "{bounds:?}");
+        triangles += t.len();
+        points.iter().for_each(|p| z = [z[0].min(p[2]), z[1].max(p[2])]);
+        for t in t {
+            let [a, b, c] = t.map(|i| points[i as usize]);
+            assert!((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]) > 0.0, "counter-clockwise from above");
+        }
+    }
+    // 587 × 402 cells by SOURCE.txt; every cell has data or none of its triangles stands.
+    assert!(triangles <= 2 * 586 * 401 && triangles > 400_000, "{triangles}");
+    assert!(z[0] > -100.0 && z[1] < 3000.0 && z[1] > z[0], "{z:?}");
+}
+
+#[test]
+fn pictures_and_torn_rasters_are_no_terrain() {
+    let Some(folder) = data("raster") else { return };
+    let (sink, report) = good(&folder.join("test-dem.cog.tif"), &options("EPSG:32610"));
+    assert!(report.taken > 100);
+    let mut z = [f64::INFINITY, f64::NEG_INFINITY];
+    get(&sink, "terrain").1.iter().for_each(|f| f.geometry.for_each_point(|p| z = [z[0].min(p[2]), z[1].max(p[2])]));
+    assert!((z[0] + 41.4).abs() < 0.1 && (z[1] - 1041.0).abs() < 0.1, "SOURCE.txt: -41.4..1041.0, not {z:?}");
+    assert_eq!(run(&folder.join("test-rgb.cog.tif"), &options("EPSG:32610")).0.expect_err("a picture").code, "invalid-content");
+    let torn = run(&folder.join("../broken/crafted/geotiff_truncated.tif"), &options("EPSG:32616"));
+    assert!(torn.0.is_err(), "{:?}", torn.2);
+}
+
+// ---- hostile ----
+
+fn every_file(folder: &Path, f: &mut dyn FnMut(&Path)) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for p in entries {
+        if p.is_dir() { every_file(&p, f) } else { f(&p) }
+    }
+}
+
+#[test]
+fn every_odd_file_gets_an_answer() {
+    let mut files = 0;
+    for set in ["broken", "flatgeobuf", "geopackage", "geojson-fixtures", "dxf", "footprints-with-height"] {
+        let Some(folder) = data(set) else { return };
+        every_file(&folder, &mut |path| {
+            for o in [options("EPSG:4551"), from("EPSG:4551", "EPSG:4490"), from("EPSG:4551", "EPSG:4551")] {
+                let begun = Clock::now();
+                let (result, _, report) = run(path, &o);
+                assert!(begun.elapsed() < Duration::from_secs(10), "{} took {:?}", path.display(), begun.elapsed());
+                assert!(result.is_err() || report.taken > 0 || verdict(&report, true).is_err(), "{}", path.display());
+            }
+            files += 1;
+        });
+    }
+    assert!(files > 800, "{files} files");
+}
+
+#[test]
+fn the_crafted_lies_are_refused_for_their_own_reason() {
+    let Some(folder) = data("broken/crafted") else { return };
+    let code = |name: &str, o: &ImportOptions| run(&folder.join(name), o).0.err().map_or("-", |e| e.code);
+    let o = options("EPSG:4551");
+    for (name, wanted) in [
+        ("zip_slip.zip", &["unsafe-archive", "unsupported-media"][..]),
+        ("zip_bomb_256MiB.zip", &["archive-limit", "unsupported-media"]),
+        ("git_lfs_pointer.gml", &["unsupported-media"]),
+        ("gpkg_text_not_sqlite.gpkg", &["unsupported-media"]),
+        ("gpkg_zero_bytes.gpkg", &["truncated"]),
+        ("empty.geojson", &["truncated"]),
+        ("inp_no_end_no_coordinates.inp", &["invalid-crs"]),
+        ("shapefile_without_dbf_and_prj.shp.zip", &["invalid-crs"]),
+        ("las_point_count_4_billion.las", &["unsupported-media"]),
+        ("ifc_truncated.ifc", &["unsupported-media"]),
+    ] {
+        assert!(wanted.contains(&code(name, &o)), "{name}: {}", code(name, &o));
+    }
+    for name in [
+        "geojson_crs_4551_but_degrees.geojson",
+        "geojson_crs_lies_metres_as_degrees.geojson",
+        "geojson_bowtie.geojson",
+        "geojson_huge_numbers.geojson",
+        "geojson_hole_outside.geojson",
+        "geojson_nan.geojson",
+        "geojson_zero_features.geojson",
+    ] {
+        let (result, _, report) = run(&folder.join(name), &o);
+        assert!(result.is_err() || verdict(&report, false).is_err(), "{name}: {report:?}");
+    }
+}
+
+#[test]
+fn help_names_every_reader() {
+    let readers: HashSet<&str> = formats().iter().map(|f| f.reader).collect();
+    for word in &readers {
+        assert!(Reader::parse(word).is_some(), "{word}");
+    }
+    assert_eq!(readers.len(), 7);
+}
