@@ -5,7 +5,11 @@ use gdal::{
     DriverManager,
     spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef},
 };
-use std::{path::Path, sync::Once};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, Once},
+};
 use strata_model::{Bounds2, Crs, Geometry, Point3};
 
 /// The drivers that stay; everything else GDAL brings is never registered or struck off before the first file.
@@ -58,6 +62,21 @@ pub(crate) fn spatial_ref(crs: &Crs) -> Result<SpatialRef, String> {
 /// The plan box, in its own metres, in which a projected CRS may be used: the EPSG area of use with three degrees
 /// around it (a city at the edge of a zone keeps its zone). `None` when EPSG says nothing.
 pub(crate) fn area_of(crs: &Crs) -> Option<Bounds2> {
+    // PROJ takes some ten milliseconds for it, and an import of many small files asks each time.
+    static KNOWN: Mutex<BTreeMap<u16, Option<Bounds2>>> = Mutex::new(BTreeMap::new());
+    if let Ok(known) = KNOWN.lock()
+        && let Some(area) = known.get(&crs.horizontal)
+    {
+        return *area;
+    }
+    let area = area_by_epsg(crs);
+    if let Ok(mut known) = KNOWN.lock() {
+        known.insert(crs.horizontal, area);
+    }
+    area
+}
+
+fn area_by_epsg(crs: &Crs) -> Option<Bounds2> {
     let srs = spatial_ref(crs).ok()?;
     let a = srs.area_of_use()?;
     let geographic = spatial_ref(&Crs { horizontal: 4326, vertical: None }).ok()?;
