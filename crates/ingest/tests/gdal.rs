@@ -480,6 +480,136 @@ fn the_crafted_tables_are_judged() {
     assert_eq!(sink.count(), 1);
 }
 
+/// The smallest workbook: one sheet for each table, every cell an inline text or a number.
+fn workbook(path: &Path, sheets: &[(&str, &str)]) {
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let rel = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).expect("created"));
+    let mut add = |name: &str, text: &str| {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("begun");
+        zip.write_all(text.as_bytes()).expect("written");
+    };
+    let list = |f: &dyn Fn(usize, &str) -> String| sheets.iter().enumerate().map(|(i, (n, _))| f(i + 1, n)).collect::<String>();
+    let types = list(&|i, _| {
+        let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml";
+        format!(r#"<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{kind}"/>"#)
+    });
+    add(
+        "[Content_Types].xml",
+        &format!(
+            r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/>{types}</Types>"#
+        ),
+    );
+    add(
+        "_rels/.rels",
+        &format!(
+            r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="{rel}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#
+        ),
+    );
+    let books = list(&|i, n| format!(r#"<sheet name="{n}" sheetId="{i}" r:id="rId{i}"/>"#));
+    add("xl/workbook.xml", &format!(r#"<workbook xmlns="{main}" xmlns:r="{rel}"><sheets>{books}</sheets></workbook>"#));
+    let rels = list(&|i, _| format!(r#"<Relationship Id="rId{i}" Type="{rel}/worksheet" Target="worksheets/sheet{i}.xml"/>"#));
+    add(
+        "xl/_rels/workbook.xml.rels",
+        &format!(r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{rels}</Relationships>"#),
+    );
+    for (i, (_, table)) in sheets.iter().enumerate() {
+        let mut rows = String::new();
+        for (r, row) in table.lines().enumerate() {
+            let cell = |(c, v): (usize, &str)| {
+                let at = format!("{}{}", char::from(b'A' + c as u8), r + 1);
+                match v.parse::<f64>() {
+                    Ok(n) => format!(r#"<c r="{at}"><v>{n}</v></c>"#),
+                    Err(_) => format!(r#"<c r="{at}" t="inlineStr"><is><t>{v}</t></is></c>"#),
+                }
+            };
+            let cells: String = row.split(',').enumerate().filter(|(_, v)| !v.is_empty()).map(cell).collect();
+            rows.push_str(&format!(r#"<row r="{}">{cells}</row>"#, r + 1));
+        }
+        add(
+            &format!("xl/worksheets/sheet{}.xml", i + 1),
+            &format!(r#"<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>"#),
+        );
+    }
+    zip.finish().expect("closed");
+}
+
+#[test]
+fn a_workbook_with_a_sheet_for_each_table() {
+    let folder = survey_folder();
+    let (sink, _) = good(folder.path(), &options("EPSG:4551"));
+    let other = tempfile::tempdir().expect("a folder");
+    let path = other.path().join("成果表.xlsx");
+    workbook(
+        &path,
+        &[("JSPOINT", JS_POINTS), ("JSLINE", JS_LINES), ("WSPOINT", WS_POINTS), ("WSLINE", WS_LINES), ("说明", "本表由测绘院提供")],
+    );
+    let (book, report) = good(&path, &options("EPSG:4551"));
+    for layer in ["pipes", "pipe_points"] {
+        let sort = |c: &Collected| {
+            let mut f = get(c, layer).1.to_vec();
+            f.sort_by(|a, b| a.id.cmp(&b.id));
+            f
+        };
+        assert_eq!(sort(&sink), sort(&book), "{layer}");
+    }
+    assert!(report.notes.iter().any(|n| n.contains("说明")), "{:?}", report.notes);
+    let places = other.path().join("places.xlsx");
+    workbook(&places, &[("places", "name,lon,lat\n人民广场,125.3245,43.8868\n")]);
+    assert_eq!(good(&places, &from("EPSG:4551", "EPSG:4490")).1.layers["places"], 1);
+}
+
+/// A shapefile of one point with one text field, written by hand from the ESRI white paper.
+fn shapefile(folder: &Path, name: &[u8], cpg: Option<&str>) -> PathBuf {
+    let header = |words: i32| {
+        let mut h = Vec::new();
+        h.extend(9994i32.to_be_bytes());
+        h.extend([0; 20]);
+        h.extend(words.to_be_bytes());
+        h.extend(1000i32.to_le_bytes());
+        h.extend(1i32.to_le_bytes());
+        for v in [125.3245f64, 43.8868, 125.3245, 43.8868, 0.0, 0.0, 0.0, 0.0] {
+            h.extend(v.to_le_bytes());
+        }
+        h
+    };
+    let (mut shp, mut shx) = (header(64), header(54));
+    shp.extend([1i32.to_be_bytes(), 10i32.to_be_bytes(), 1i32.to_le_bytes()].concat());
+    shp.extend([125.3245f64.to_le_bytes(), 43.8868f64.to_le_bytes()].concat());
+    shx.extend([50i32.to_be_bytes(), 10i32.to_be_bytes()].concat());
+    let mut dbf = vec![3, 126, 1, 1];
+    dbf.extend([1i32.to_le_bytes().to_vec(), 65u16.to_le_bytes().to_vec(), 21u16.to_le_bytes().to_vec(), vec![0; 20]].concat());
+    let mut field = b"NAME".to_vec();
+    field.resize(11, 0);
+    field.extend([b'C', 0, 0, 0, 0, 20]);
+    field.resize(32, 0);
+    dbf.extend(field);
+    dbf.extend([0x0d, b' ']);
+    let mut value = name.to_vec();
+    value.resize(20, b' ');
+    dbf.extend(value);
+    dbf.push(0x1a);
+    for (ext, bytes) in [("shp", &shp), ("shx", &shx), ("dbf", &dbf)] {
+        std::fs::write(folder.join(format!("p.{ext}")), bytes).expect("written");
+    }
+    if let Some(cpg) = cpg {
+        write(folder, "p.cpg", cpg);
+    }
+    folder.join("p.shp")
+}
+
+#[test]
+fn a_shapefile_tells_its_code_page_or_is_guessed() {
+    let (gbk, _, _) = encoding_rs::GBK.encode("人民广场");
+    for (bytes, cpg) in [(&gbk[..], Some("GBK")), (&gbk[..], None), ("人民广场".as_bytes(), Some("UTF-8")), ("人民广场".as_bytes(), None)]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (sink, _) = good(&shapefile(folder.path(), bytes, cpg), &from("EPSG:4551", "EPSG:4490"));
+        let (layer, features) = get(&sink, "p");
+        assert_eq!(features[0].text(layer, "name"), Some("人民广场"), "{cpg:?}");
+    }
+}
+
 // ---- networks ----
 
 /// Records of a section, counted as plainly as can be: the oracle for files that SOURCE.txt gives no figures of.
