@@ -114,11 +114,7 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     }
     match verdict {
         Ok(()) if report.refused > 0 => Ok(ExitCode::from(1)),
-        Ok(()) => {
-            // The segments follow at once, so that the next start does not wait for them.
-            drop(city::wire(&command.city, store)?);
-            Ok(ExitCode::SUCCESS)
-        }
+        Ok(()) => Ok(ExitCode::SUCCESS),
         // Faults of features are what a report is for; a file that cannot be used at all is another thing.
         Err(e) if report.read > 0 => {
             eprintln!("strata: nothing imported: {e}");

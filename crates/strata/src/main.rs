@@ -1,12 +1,8 @@
 //! Strata's command line: the only place that reads configuration, environment and the clock.
 
 mod city;
-mod demo;
-mod export;
 mod import;
 mod progress;
-mod serve;
-mod shot;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -25,8 +21,6 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 faults found (report written) 
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a synthetic Changchun and serves it on loopback; prints `url=…` and `token=…`.
-    Demo(demo::Demo),
     /// Makes an empty city.
     New {
         city: PathBuf,
@@ -42,24 +36,12 @@ enum Command {
     },
     /// Reads files into the record; all or nothing unless `--partial`.
     Import(import::Import),
-    /// Writes a layer to a file.
-    Export(export::Export),
-    /// Builds a tileset or vector tiles of a layer on disk, cell by cell in bounded memory.
-    Tiles(export::Tiles),
-    /// Serves the city over HTTP on loopback.
-    Serve(serve::Serve),
-    /// Draws a scene to a PNG.
-    Shot(shot::Shot),
-    /// Opens the native window.
-    View(shot::ViewWindow),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
     Verify { city: PathBuf },
     /// Copies the record while it is in use.
     Backup { city: PathBuf, to: PathBuf },
-    /// Writes synthetic data without a city: a pipe survey delivery.
-    Gen(demo::Gen),
     /// What the exit codes mean.
     #[command(name = "exit-codes")]
     ExitCodes,
@@ -96,18 +78,11 @@ fn main() -> ExitCode {
         .init();
     let cli = Cli::parse();
     let done = match cli.command {
-        Command::Demo(c) => demo::run(&c),
         Command::New { city, crs, name, geoid_offset_m } => city::create(&city, &crs, &name, geoid_offset_m, false).map(|_| ExitCode::SUCCESS),
         Command::Import(c) => import::run(&c, cli.json),
-        Command::Export(c) => export::run(&c, cli.json),
-        Command::Tiles(c) => export::tiles(&c, cli.json),
-        Command::Serve(c) => serve::run(&c),
-        Command::Shot(c) => shot::run(&c),
-        Command::View(c) => shot::window(&c),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),
-        Command::Gen(c) => demo::generate_files(&c),
         Command::ExitCodes => {
             println!("{EXIT_CODES}");
             Ok(ExitCode::SUCCESS)
