@@ -1,7 +1,10 @@
 //! Real files in, by the command that a person types.
 
 use serde_json::Value;
-use std::{path::Path, time::{Duration, Instant}};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use strata_tests::{data, scratch, strata, strata_ok};
 
 fn text(path: &Path) -> &str {
@@ -21,7 +24,8 @@ fn plateau_pipes_come_in_whole() {
     let Some(data) = data() else { return };
     let city = scratch("unf").join("city");
     strata_ok(&["new", text(&city), "--crs", "EPSG:6676+6695"]);
-    let mut files: Vec<_> = std::fs::read_dir(data.join("plateau-unf/nagaoka")).expect("files").map(|e| e.expect("an entry").path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(data.join("plateau-unf/nagaoka")).expect("files").map(|e| e.expect("an entry").path()).collect();
     files.retain(|f| f.to_string_lossy().contains(".gml"));
     files.sort();
     let mut args: Vec<&str> = files.iter().map(|f| text(f)).collect();

@@ -16,11 +16,9 @@ fn reaches(package: &str, dependency: &str) -> bool {
 fn each_crate_keeps_its_wall() {
     let rooms = ["model", "ingest", "citygen", "store", "engine", "tiles", "scene", "render", "server"].map(|n| format!("strata-{n}"));
     // What must be known in one room only.
-    for (dependency, may) in [
-        ("gdal", &["strata-ingest"][..]),
-        ("proj", &["strata-ingest"]),
-        ("rusqlite", &["strata-store", "strata-server"]),
-    ] {
+    for (dependency, may) in
+        [("gdal", &["strata-ingest"][..]), ("proj", &["strata-ingest"]), ("rusqlite", &["strata-store", "strata-server"])]
+    {
         for room in &rooms {
             // rusqlite and mmap reach the server through store and engine, which it stands upon.
             if !may.contains(&room.as_str()) {

@@ -70,7 +70,8 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
         mapping: command.mapping.clone(),
     };
     let mut report = Report::default();
-    let names: Vec<String> = command.files.iter().map(|f| f.file_name().map_or_else(|| f.display().to_string(), |n| n.to_string_lossy().into_owned())).collect();
+    let names: Vec<String> =
+        command.files.iter().map(|f| f.file_name().map_or_else(|| f.display().to_string(), |n| n.to_string_lossy().into_owned())).collect();
     let mut writing = store.begin(city::KEEPER, &format!("import {}", names.join(", ")), city::now())?;
     let mut recorder = Recorder { writing: &mut writing, progress: Progress::new("importing", 0), failed: None };
     let mut fatal = None;
@@ -106,7 +107,11 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     } else {
         println!("read {} · taken {} · refused {}", report.read, report.taken, report.refused);
         report.layers.iter().for_each(|(l, n)| println!("  {l}: {n}"));
-        report.refused_shown.iter().take(20).for_each(|r| println!("  refused {} at {}: {} ({})", r.id.as_deref().unwrap_or("–"), r.place, r.reason, r.code));
+        report
+            .refused_shown
+            .iter()
+            .take(20)
+            .for_each(|r| println!("  refused {} at {}: {} ({})", r.id.as_deref().unwrap_or("–"), r.place, r.reason, r.code));
         report.notes.iter().take(20).for_each(|n| println!("  note: {n}"));
         if let Some(v) = version {
             println!("version {}", v.0);
@@ -114,7 +119,11 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     }
     match verdict {
         Ok(()) if report.refused > 0 => Ok(ExitCode::from(1)),
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) => {
+            // The segments follow at once, so that the next start does not wait for them.
+            drop(city::wire(&command.city, store)?);
+            Ok(ExitCode::SUCCESS)
+        }
         // Faults of features are what a report is for; a file that cannot be used at all is another thing.
         Err(e) if report.read > 0 => {
             eprintln!("strata: nothing imported: {e}");

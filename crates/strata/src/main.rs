@@ -1,6 +1,7 @@
 //! Strata's command line: the only place that reads configuration, environment and the clock.
 
 mod city;
+mod export;
 mod import;
 mod progress;
 
@@ -17,7 +18,8 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 faults found (report written) · 2 misuse · 3 input not usable · 4 city not usable · 5 storage full or failed";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done · 1 faults found (report written) · 2 misuse · 3 input not usable · 4 city not usable · 5 storage full or failed";
 
 #[derive(Subcommand)]
 enum Command {
@@ -36,6 +38,10 @@ enum Command {
     },
     /// Reads files into the record; all or nothing unless `--partial`.
     Import(import::Import),
+    /// Writes a layer to a file.
+    Export(export::Export),
+    /// Builds vector tiles of layers on disk, tile by tile in bounded memory.
+    Tiles(export::Tiles),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -78,8 +84,12 @@ fn main() -> ExitCode {
         .init();
     let cli = Cli::parse();
     let done = match cli.command {
-        Command::New { city, crs, name, geoid_offset_m } => city::create(&city, &crs, &name, geoid_offset_m, false).map(|_| ExitCode::SUCCESS),
+        Command::New { city, crs, name, geoid_offset_m } => {
+            city::create(&city, &crs, &name, geoid_offset_m, false).map(|_| ExitCode::SUCCESS)
+        }
         Command::Import(c) => import::run(&c, cli.json),
+        Command::Export(c) => export::run(&c, cli.json),
+        Command::Tiles(c) => export::tiles(&c, cli.json),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

@@ -20,11 +20,8 @@ impl Progress {
         let plain = !std::io::stderr().is_terminal();
         let bar = if total > 0 { ProgressBar::new(total) } else { ProgressBar::new_spinner() };
         bar.set_draw_target(if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) });
-        let template = if total > 0 {
-            "{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left"
-        } else {
-            "{msg} {spinner} {pos} {per_sec} {elapsed}"
-        };
+        let template =
+            if total > 0 { "{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left" } else { "{msg} {spinner} {pos} {per_sec} {elapsed}" };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
