@@ -1,5 +1,5 @@
-# `make test` proves the program.
-.PHONY: build test lint
+# `make test` proves the program, `make bench` measures it beside its peers.
+.PHONY: build test bench lint
 SHELL := /bin/bash
 
 build:
@@ -10,6 +10,9 @@ test:
 	@tools/setup.sh test
 	cargo build --workspace --all-targets
 	cargo test --workspace
+
+bench:
+	benches/run.sh
 
 lint:
 	cargo fmt --all --check
