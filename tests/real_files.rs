@@ -34,40 +34,45 @@ fn plateau_pipes_come_in_whole() {
     let report = &answer["report"];
     assert!(code == 0 || code == 1, "{answer}");
     assert_eq!(report["read"].as_u64(), Some(report["taken"].as_u64().expect("taken") + report["refused"].as_u64().expect("refused")));
-    // SOURCE.txt counts 1 733 pipes over Nagaoka and Chiba; 6 of them are Chiba's.
-    let refused_pipes = report["refusals"].as_array().expect("refusals").iter().filter(|r| r.to_string().contains("ipe")).count() as u64;
-    let pipes = report["layers"]["pipes"].as_u64().expect("pipes");
-    assert!(pipes + refused_pipes >= 1_727 && pipes <= 1_727, "{pipes} pipes taken, {refused_pipes} refused: {report}");
+    // SOURCE.txt counts 1 733 pipes over Nagaoka and Chiba; 6 of them are Chiba's. An object of several lines that do
+    // not meet is several features, `id/2` and so on, and counts once.
+    let csv = city.with_extension("csv");
+    strata_ok(&["export", text(&city), "--layer", "pipes", "--format", "csv", "-o", text(&csv)]);
+    let table = std::fs::read_to_string(&csv).expect("UTF-8");
+    let pipes = table.lines().skip(1).filter(|l| l.split(',').next().is_some_and(|id| !id.contains('/'))).count();
+    let refusals = report["refusals"].as_array().expect("refusals");
+    let without_axis = refusals.iter().filter(|r| r["code"] == "no-axis").count();
+    assert_eq!(pipes + without_axis, 1_727, "{report}");
+    assert_eq!(refusals.len(), without_axis, "only bodies without an axis are refused: {report}");
 }
 
 #[test]
-fn buildings_of_three_kinds_of_file_stand_in_one_engine() {
+fn a_plateau_building_is_taken_in_its_zone_and_refused_elsewhere() {
     let Some(data) = data() else { return };
     let dir = scratch("buildings");
-    for (set, crs, pick) in [("plateau-citymodel", "EPSG:6677+6695", "bldg"), ("cityjson-citygml", "EPSG:28992+5709", ".city.json")] {
-        let mut stack = vec![data.join(set)];
-        let mut file = None;
-        while let Some(d) = stack.pop() {
-            for e in std::fs::read_dir(&d).expect("a folder").flatten() {
-                let p = e.path();
-                if p.is_dir() {
-                    stack.push(p);
-                } else if text(&p).contains(pick) && file.is_none() && e.metadata().is_ok_and(|m| m.len() < 20_000_000) {
-                    file = Some(p);
-                }
+    let mut files = vec![];
+    let mut stack = vec![data.join("plateau-citymodel")];
+    while let Some(d) = stack.pop() {
+        for p in std::fs::read_dir(&d).expect("a folder").map(|e| e.expect("an entry").path()) {
+            match (p.is_dir(), text(&p).contains("/bldg/") && text(&p).contains("/tokyo23-ku/") && text(&p).ends_with(".gml")) {
+                (true, _) => stack.push(p),
+                (false, true) => files.push(p),
+                _ => {}
             }
         }
-        let Some(file) = file else { continue };
-        let city = dir.join(set);
-        strata_ok(&["new", text(&city), "--crs", crs]);
-        let (code, answer) = import(&city, &[text(&file), "--partial"]);
-        println!("{}: {code} {}", file.display(), answer["report"]["layers"]);
-        // A file in another CRS than the city's region is refused whole and says so; anything else is taken.
-        assert!(matches!(code, 0 | 1 | 3), "{}: {answer}", file.display());
-        if code == 3 {
-            assert_eq!(strata(&["verify", text(&city)]).status.code(), Some(0));
-        }
     }
+    let Some(file) = files.first() else {
+        println!("skipped: no building of tokyo23-ku");
+        return;
+    };
+    let (here, far) = (dir.join("tokyo"), dir.join("changchun"));
+    strata_ok(&["new", text(&here), "--crs", "EPSG:6677+6695"]);
+    let (code, answer) = import(&here, &[text(file), "--partial"]);
+    assert!(code <= 1 && answer["report"]["layers"]["buildings"].as_u64() > Some(0), "{answer}");
+    strata_ok(&["new", text(&far)]);
+    let (code, answer) = import(&far, &[text(file)]);
+    assert_eq!((code, &answer["error"]["code"]), (3, &Value::from("invalid-crs")), "{answer}");
+    assert!(strata_ok(&["log", text(&far), "--json"]).trim() == "[]", "half an import was left");
 }
 
 #[test]

@@ -10,6 +10,9 @@
 //! them (metres); only the plan is transformed. A feature outside the area of use of the city's CRS is refused:
 //! that is where swapped axes and lying CRSs end up.
 
+mod archive;
+mod citygml;
+mod cityjson;
 mod collect;
 mod error;
 mod inp;

@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes; its name only confirms.
 
-use crate::{IngestError, Reader, survey, text, unzip};
+use crate::{IngestError, Reader, archive, citygml, cityjson, survey, text, unzip};
 use std::{fs::File, io::Read, path::Path};
 
 /// One line of the help: what can be imported and by which reader.
@@ -30,7 +30,6 @@ pub fn formats() -> &'static [Format] {
         f("SWMM network", &["inp"], "swmm", "needs a source CRS"),
         f("GeoTIFF elevation", &["tif", "tiff"], "terrain", "one band of heights becomes a TIN"),
         f("CityGML 2 and 3", &["gml", "xml", "citygml"], "citygml", "with the i-UR and uro extensions"),
-        f("CityJSON, CityJSON sequence", &["json", "jsonl"], "cityjson", ""),
     ];
     ALL
 }
@@ -84,7 +83,7 @@ impl Kind {
             Self::SurveyFolder => &[],
             Self::Epanet | Self::Swmm => &["inp", "txt"],
             Self::GeoTiff => &["tif", "tiff"],
-            Self::CityGml => &["gml", "xml", "citygml"],
+            Self::CityGml => &["gml", "xml", "citygml", "zip"],
             Self::CityJson => &["json", "jsonl", "cityjson"],
         }
     }
@@ -145,9 +144,9 @@ fn by_content(path: &Path, head: &[u8]) -> Result<Kind, IngestError> {
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] if head.starts_with(b"SQLite format 3\0") => return Ok(Kind::GeoPackage),
         [0x66, 0x67, 0x62, _, 0x66, 0x67, 0x62, ..] => return Ok(Kind::FlatGeobuf),
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => return Ok(Kind::GeoTiff),
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => return archive(path),
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => return packed(path),
         [0, 0, 0x27, 0x0a, ..] => return Ok(Kind::Shapefile),
-        [0x1f, 0x8b, ..] => return no("a gzip file: unpack it first"),
+        [0x1f, 0x8b, ..] => return gzip(path),
         _ => {}
     }
     for (start, what) in [
@@ -167,11 +166,15 @@ fn by_content(path: &Path, head: &[u8]) -> Result<Kind, IngestError> {
             return no(what);
         }
     }
+    if citygml::recognises(head) {
+        return Ok(Kind::CityGml);
+    }
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let body = &body[body.iter().position(|b| !b.is_ascii_whitespace() && *b != 0x1e).unwrap_or(body.len())..];
     match body.first() {
         None => return Err(IngestError::new(path, "invalid-content", "there is nothing but blanks in it")),
         Some(b'<') => return no("an XML file that is no CityGML"),
+        Some(b'{') if cityjson::recognises(head) => return Ok(Kind::CityJson),
         Some(b'{' | b'[') if !section(body) => return json(path, body, head[0] == 0x1e),
         _ => {}
     }
@@ -189,6 +192,17 @@ fn by_content(path: &Path, head: &[u8]) -> Result<Kind, IngestError> {
         return Ok(if survey::is_survey_header(&content) { Kind::SurveyTable } else { Kind::Csv });
     }
     no("a text of unknown kind")
+}
+
+/// City models are often packed one by one; nothing else is read out of a gzip.
+fn gzip(path: &Path) -> Result<Kind, IngestError> {
+    let mut head = Vec::with_capacity(HEAD);
+    archive::open(path)?.take(HEAD as u64).read_to_end(&mut head).map_err(|e| archive::read_error(path, &e))?;
+    match (citygml::recognises(&head), cityjson::recognises(&head)) {
+        (true, _) => Ok(Kind::CityGml),
+        (_, true) => Ok(Kind::CityJson),
+        _ => Err(IngestError::new(path, "unsupported-media", "a gzip file that holds no city model: unpack it first")),
+    }
 }
 
 fn section(body: &[u8]) -> bool {
@@ -269,7 +283,7 @@ fn inp(text: &str) -> Option<Kind> {
     Some(Kind::Epanet)
 }
 
-fn archive(path: &Path) -> Result<Kind, IngestError> {
+fn packed(path: &Path) -> Result<Kind, IngestError> {
     let names = unzip::names(path)?;
     let ends = |e: &str| names.iter().any(|n| n.to_ascii_lowercase().ends_with(e));
     if names.iter().any(|n| n == "xl/workbook.xml" || n == "xl/workbook.bin") {
@@ -278,11 +292,14 @@ fn archive(path: &Path) -> Result<Kind, IngestError> {
     if ends(".shp") {
         return Ok(Kind::ZippedShapefile);
     }
+    if ends(".gml") {
+        return Ok(Kind::CityGml);
+    }
     if ends(".csv") || ends(".xlsx") || ends(".txt") {
         if survey::is_survey(path)? {
             return Ok(Kind::SurveyArchive);
         }
         return Err(IngestError::new(path, "unsupported-media", "an archive of tables without pipe points and lines"));
     }
-    Err(IngestError::new(path, "unsupported-media", "an archive without a shapefile or pipe survey tables"))
+    Err(IngestError::new(path, "unsupported-media", "an archive without a shapefile, CityGML or pipe survey tables"))
 }

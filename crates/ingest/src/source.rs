@@ -1,6 +1,6 @@
 //! The door of the room: one file in, features out, one report.
 
-use crate::{IngestError, Report, inp, output::Output, place, sniff, survey, terrain, vector};
+use crate::{IngestError, Report, citygml, cityjson, inp, output::Output, place, sniff, survey, terrain, vector};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -72,6 +72,11 @@ pub fn import(path: &Path, options: &ImportOptions, sink: &mut dyn Sink, report:
         return Err(IngestError::unsupported(path));
     };
     report.files.push(path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned()));
+    match reader {
+        Reader::CityGml => return citygml::read(path, options, sink, report),
+        Reader::CityJson => return cityjson::read(path, options, sink, report),
+        _ => {}
+    }
     let mut out = Output::new(path, options, sink, report);
     match reader {
         Reader::Vector => match kind.filter(|k| k.reader() == Reader::Vector) {

@@ -18,7 +18,6 @@ use strata_model::{Change, Crs, Instant, LayerId, Version, WorkingFrame};
 use strata_store::{CityMeta, Store};
 
 pub struct City {
-    pub store: Store,
     pub engine: Arc<Engine>,
     pub frame: Arc<WorkingFrame>,
 }
@@ -42,15 +41,15 @@ pub fn create(dir: &Path, crs: &str, name: &str, geoid_offset_m: f64, synthetic:
 /// Opens a city for writing and serving; segments are brought up to the record.
 pub fn open(dir: &Path) -> Result<City, Failure> {
     let store = Store::open(dir)?;
-    wire(dir, store)
+    wire(dir, &store)
 }
 
-pub fn wire(dir: &Path, store: Store) -> Result<City, Failure> {
+pub fn wire(dir: &Path, store: &Store) -> Result<City, Failure> {
     let meta = store.meta();
     let frame = Arc::new(WorkingFrame::new(meta.crs.clone(), meta.geoid_offset_m)?);
     let engine = Arc::new(Engine::open(&dir.join("var").join("segments"))?);
-    catch_up(&store, &engine)?;
-    Ok(City { store, engine, frame })
+    catch_up(store, &engine)?;
+    Ok(City { engine, frame })
 }
 
 /// Segments that are missing or damaged are built from the record; what was committed after a segment goes into the

@@ -76,7 +76,6 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     let mut recorder = Recorder { writing: &mut writing, progress: Progress::new("importing", 0), failed: None };
     let mut fatal = None;
     for file in &command.files {
-        report.files.push(file.display().to_string());
         if let Err(e) = strata_ingest::import(file, &options, &mut recorder, &mut report) {
             fatal = Some(e);
             break;
@@ -121,7 +120,7 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
         Ok(()) if report.refused > 0 => Ok(ExitCode::from(1)),
         Ok(()) => {
             // The segments follow at once, so that the next start does not wait for them.
-            drop(city::wire(&command.city, store)?);
+            drop(city::wire(&command.city, &store)?);
             Ok(ExitCode::SUCCESS)
         }
         // Faults of features are what a report is for; a file that cannot be used at all is another thing.

@@ -176,7 +176,7 @@ impl Pen<'_> {
                 cells.push(cell(p));
             }
         }
-        (!cells.is_empty()).then(|| (Shape::Points(cells), 0.0))
+        (!cells.is_empty()).then_some((Shape::Points(cells), 0.0))
     }
     fn lines(&self, lines: &[Vec<Point3>]) -> Option<(Shape, f64)> {
         let (mut parts, mut length, mut whole) = (Vec::new(), 0.0, 0.0);
