@@ -1,1 +1,185 @@
-//! A synthetic Changchun with known ground truth, any size, seeded.
+//! A synthetic Changchun: real geography in outline (streets, squares, river, lake), everything else invented from a
+//! seed and marked synthetic. The plan (ground, streets, blocks) is made once; parcels and buildings are derived block
+//! by block from the seed alone, so that no block needs another.
+//!
+//! Made so far: terrain, water, roads, railways, parcels, buildings, place names. Frame: EPSG:4551 + EPSG:5737,
+//! `[east_m, north_m, height_m]`.
+
+// The plan knows more (bridges, street fronts) than the layers made so far use.
+#![allow(dead_code)]
+
+mod blocks;
+mod buildings;
+mod dice;
+mod graph;
+mod ground;
+mod layers;
+mod map;
+mod plan;
+mod plane;
+
+use plane::{P2, Ring};
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc};
+use strata_model::{Bounds2, Crs, Feature, Geometry, Instant, Interval, Layer, ModelError, Point3, Polygon, Value, WorkingFrame};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CitygenError {
+    #[error(transparent)]
+    Frame(#[from] ModelError),
+    #[error("the city could not be handed on: {0}")]
+    Sink(String),
+}
+
+/// What was made, for those who check it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Truth {
+    pub seed: u64,
+    pub bounds: Bounds2,
+    /// Features by layer.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// A district of 4 × 4 km around 人民广场, the lake and the river.
+pub struct District {
+    seed: u64,
+    origin: P2,
+    plan: plan::Plan,
+    layers: layers::Layers,
+}
+
+type Out<'a> = &'a mut dyn FnMut(&Arc<Layer>, Feature) -> Result<(), String>;
+
+const HALF_SIDE_M: f64 = 2_000.0;
+const STEP_M: f64 = 20.0;
+/// Terrain cells to a block's side: 25 × 20 m = 500 m.
+const BLOCK_CELLS: usize = 25;
+
+impl District {
+    pub fn new(seed: u64) -> Result<Self, CitygenError> {
+        let origin = WorkingFrame::new(Crs::CHANGCHUN, 0.0)?.working_from_geographic(map::CENTRE_LON_LAT)?;
+        let c = map::CITY_CENTRE;
+        let bounds = Bounds2 { min: c.map(|v| v - HALF_SIDE_M), max: c.map(|v| v + HALF_SIDE_M) };
+        Ok(Self { seed, origin, plan: plan::Plan::new(seed, bounds, STEP_M), layers: layers::Layers::new(seed) })
+    }
+    pub fn crs(&self) -> Crs {
+        Crs::CHANGCHUN
+    }
+    /// The layers that [`District::generate`] fills.
+    pub fn layers(&self) -> Vec<Arc<Layer>> {
+        let l = &self.layers;
+        [&l.terrain, &l.water, &l.roads, &l.rail, &l.parcels, &l.buildings, &l.places].map(Arc::clone).to_vec()
+    }
+    fn at(&self, p: P2, z: f64) -> Point3 {
+        [self.origin[0] + p[0], self.origin[1] + p[1], z]
+    }
+    /// Closed, counter-clockwise, at one height.
+    fn polygon(&self, shell: &Ring, holes: &[Ring], z: f64) -> Polygon {
+        let close = |ring: &Ring, left: bool| {
+            let mut r: Vec<Point3> = ring.iter().map(|&p| self.at(p, z)).collect();
+            if (plane::area(ring) > 0.0) != left {
+                r.reverse();
+            }
+            r.extend(r.first().copied());
+            r
+        };
+        Polygon { rings: std::iter::once(close(shell, true)).chain(holes.iter().map(|h| close(h, false))).collect() }
+    }
+    /// Hands every feature on, layer by layer for the ground and block by block for what stands on it.
+    pub fn generate(&self, sink: Out<'_>) -> Result<Truth, CitygenError> {
+        let mut counts: BTreeMap<String, u64> = self.layers().iter().map(|l| (l.id.to_string(), 0)).collect();
+        let mut out = |layer: &Arc<Layer>, id: String, geometry: Geometry, valid: Interval, attributes: Vec<Value>| {
+            *counts.entry(layer.id.to_string()).or_default() += 1;
+            sink(layer, Feature { id: id.as_str().into(), geometry, valid, attributes }).map_err(CitygenError::Sink)
+        };
+        let l = &self.layers;
+        self.terrain(&mut |id, g| out(&l.terrain, id, g, Interval::ALWAYS, Vec::new()))?;
+        for (i, w) in self.plan.ground.waters.iter().enumerate() {
+            let g = Geometry::Polygon(self.polygon(&w.ring, &[], w.level_m));
+            out(&l.water, format!("WA{i:03}"), g, Interval::ALWAYS, vec![w.zh.into(), w.kind.into(), w.depth_m.into()])?;
+        }
+        for e in 0..self.plan.graph.edges.len() as u32 {
+            let Some(road) = self.plan.road(e) else { continue };
+            let (a, b) = self.plan.graph.ends(e);
+            let ground = &self.plan.ground;
+            let steps = (plane::dist(a, b) / STEP_M).ceil().max(1.0) as usize;
+            let line = (0..=steps).map(|i| plane::lerp(a, b, i as f64 / steps as f64)).map(|p| self.at(p, ground.deck(p))).collect();
+            let g = Geometry::LineString(line);
+            if road.class == map::Class::Rail {
+                out(&l.rail, format!("RA{e:05}"), g, Interval::ALWAYS, vec![road.zh.as_str().into(), "rail".into(), road.kerb_m.into()])?;
+            } else {
+                let values = vec![road.zh.as_str().into(), road.class.id().into(), road.kerb_m.into(), road.lanes.into(), road.red_m.into()];
+                out(&l.roads, format!("RD{e:05}"), g, Interval::ALWAYS, values)?;
+            }
+        }
+        for block in 0..self.plan.blocks.len() {
+            for p in blocks::parcels(&self.plan, block) {
+                let c = plane::centroid(&p.area.shell);
+                let z = self.plan.ground.z(c);
+                let area = plane::area(&p.area.shell).abs() - p.area.holes.iter().map(|h| plane::area(h).abs()).sum::<f64>();
+                let valid = if p.planned { Interval::since(Instant::from_ymd(2027, 1, 1)) } else { Interval::ALWAYS };
+                let code = format!("{:02}-{:03}", block / 100, p.serial % 100_000);
+                let values = vec![
+                    code.into(),
+                    p.land_use.into(),
+                    p.far.into(),
+                    p.density_pct.into(),
+                    p.green_pct.into(),
+                    p.limit_m.into(),
+                    area.into(),
+                    "国土空间用地用海分类2023".into(),
+                ];
+                out(&l.parcels, format!("PA{:08}", p.serial), Geometry::Polygon(self.polygon(&p.area.shell, &p.area.holes, z)), valid, values)?;
+                for (i, b) in buildings::buildings(self.seed, &p).into_iter().enumerate() {
+                    // A house stands on the lowest corner of its ground, so that no foot hangs in the air.
+                    let z = b.ring.iter().map(|&q| self.plan.ground.z(q)).fold(f64::INFINITY, f64::min);
+                    let seed = (dice::mix(self.seed ^ p.serial << 8 ^ i as u64) >> 33) as i64;
+                    let values = vec![
+                        b.name.map(Value::from).unwrap_or_default(),
+                        b.use_.into(),
+                        b.height_m.into(),
+                        b.floors.into(),
+                        b.year.into(),
+                        b.roof.into(),
+                        seed.into(),
+                        map::district(c).into(),
+                        Value::Null,
+                        b.units.into(),
+                    ];
+                    out(&l.buildings, format!("B{:08}-{i:02}", p.serial), Geometry::Polygon(self.polygon(&b.ring, &[], z)), b.valid, values)?;
+                }
+            }
+        }
+        for (i, (zh, en, p, rank)) in map::LABELS.iter().filter(|l| self.plan.bounds.contains(l.2)).enumerate() {
+            let g = Geometry::Point(self.at(*p, self.plan.ground.z(*p)));
+            out(&l.places, format!("PL{i:03}"), g, Interval::ALWAYS, vec![(*zh).into(), (*en).into(), (*rank).into()])?;
+        }
+        let b = self.plan.bounds;
+        let shift = |p: P2| [p[0] + self.origin[0], p[1] + self.origin[1]];
+        Ok(Truth { seed: self.seed, bounds: Bounds2 { min: shift(b.min), max: shift(b.max) }, counts })
+    }
+    /// Blocks share their border points, so no crack opens between them.
+    fn terrain(&self, out: &mut dyn FnMut(String, Geometry) -> Result<(), CitygenError>) -> Result<(), CitygenError> {
+        let [nx, ny] = self.plan.ground.cells;
+        for bj in (0..ny).step_by(BLOCK_CELLS) {
+            for bi in (0..nx).step_by(BLOCK_CELLS) {
+                let (w, h) = (BLOCK_CELLS.min(nx - bi), BLOCK_CELLS.min(ny - bj));
+                let points = (0..=h)
+                    .flat_map(|j| (0..=w).map(move |i| (i, j)))
+                    .map(|(i, j)| {
+                        let [x, y, z] = self.plan.ground.grid_point(bi + i, bj + j);
+                        self.at([x, y], z)
+                    })
+                    .collect();
+                let at = |i: usize, j: usize| (j * (w + 1) + i) as u32;
+                // The same diagonal as the ground's own interpolation.
+                let triangles = (0..h)
+                    .flat_map(|j| (0..w).map(move |i| (i, j)))
+                    .flat_map(|(i, j)| [[at(i, j), at(i + 1, j), at(i + 1, j + 1)], [at(i, j), at(i + 1, j + 1), at(i, j + 1)]])
+                    .collect();
+                out(format!("TE{:02}-{:02}", bi / BLOCK_CELLS, bj / BLOCK_CELLS), Geometry::Tin { points, triangles })?;
+            }
+        }
+        Ok(())
+    }
+}
