@@ -1,10 +1,14 @@
 # `make test` proves the program, `make bench` measures it beside its peers.
-.PHONY: build test bench lint
+.PHONY: build demo test bench lint
 SHELL := /bin/bash
+CITY ?= var/changchun
 
 build:
 	@tools/setup.sh demo
 	cargo build -p strata
+
+demo: build
+	$${CARGO_TARGET_DIR:-target}/debug/strata demo --dir $(CITY)
 
 test:
 	@tools/setup.sh test

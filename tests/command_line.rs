@@ -79,3 +79,26 @@ fn gdal_count(file: &Path, layer: &str) -> u64 {
         .and_then(|n| n.parse().ok())
         .unwrap_or_else(|| panic!("GDAL reads no {layer}: {said}"))
 }
+
+/// The demo's record holds what its generator counted, as GDAL reads it, and its houses come and go with the years.
+#[test]
+fn the_synthetic_district_is_what_its_truth_says() {
+    let dir = scratch("demo");
+    let city = dir.join("changchun");
+    strata_ok(&["demo", "--dir", text(&city)]);
+    let truth: Value = serde_json::from_slice(&fs::read(city.join("truth.json")).expect("truth.json")).expect("JSON");
+    for (layer, n) in truth["counts"].as_object().expect("counts") {
+        assert_eq!(Some(gdal_count(&city.join("record.gpkg"), layer)), n.as_u64(), "{layer}");
+    }
+    let standing = |year: &str| -> usize {
+        let out = dir.join(format!("{year}.csv"));
+        strata_ok(&["export", text(&city), "--layer", "buildings", "--format", "csv", "-o", text(&out), "--at", year]);
+        fs::read_to_string(&out).expect("UTF-8").lines().count() - 1
+    };
+    let (old, now) = (standing("1955-01-01"), standing("2026-01-20"));
+    assert!(old > 0 && old * 2 < now, "{old} houses in 1955, {now} now");
+    // The same command again makes nothing new.
+    strata_ok(&["demo", "--dir", text(&city)]);
+    let log: Value = serde_json::from_str(&strata_ok(&["log", text(&city), "--json"])).expect("JSON");
+    assert_eq!(log.as_array().map(Vec::len), Some(1));
+}

@@ -70,14 +70,40 @@ pub(crate) fn buildings(seed: u64, p: &Parcel) -> Vec<Building> {
         return fill(p, &mut dice, Era { from, to: None, modern: true });
     }
     let first = match p.zone {
-        Zone::OldTown => if dice.chance(0.7) { dice.int(1932, 1966) } else { dice.int(1978, 1994) },
-        Zone::Cbd => if dice.chance(0.3) { dice.int(1936, 1975) } else { dice.int(1988, 2019) },
+        Zone::OldTown => {
+            if dice.chance(0.7) {
+                dice.int(1932, 1966)
+            } else {
+                dice.int(1978, 1994)
+            }
+        }
+        Zone::Cbd => {
+            if dice.chance(0.3) {
+                dice.int(1936, 1975)
+            } else {
+                dice.int(1988, 2019)
+            }
+        }
         Zone::Residential => {
             let r = dice.unit();
-            if r < 0.12 { dice.int(1954, 1970) } else if r < 0.55 { dice.int(1978, 1996) } else if r < 0.83 { dice.int(1997, 2010) } else { dice.int(2011, 2023) }
+            if r < 0.12 {
+                dice.int(1954, 1970)
+            } else if r < 0.55 {
+                dice.int(1978, 1996)
+            } else if r < 0.83 {
+                dice.int(1997, 2010)
+            } else {
+                dice.int(2011, 2023)
+            }
         }
         Zone::School | Zone::Hospital => dice.int(1952, 2012),
-        Zone::Works => if dist(c, [-7000.0, -6100.0]) < 2200.0 { dice.int(1953, 1992) } else { dice.int(1955, 2008) },
+        Zone::Works => {
+            if dist(c, [-7000.0, -6100.0]) < 2200.0 {
+                dice.int(1953, 1992)
+            } else {
+                dice.int(1955, 2008)
+            }
+        }
         Zone::New => dice.int(2013, 2025),
         _ => dice.int(1980, 2015),
     };
@@ -119,7 +145,13 @@ fn fill(p: &Parcel, dice: &mut Dice, era: Era) -> Vec<Building> {
         ("0701", Zone::Cbd) => s.towers(20, 32),
         ("0701", _) => s.homes(size),
         ("09", Zone::Cbd) => s.podium(size),
-        ("09", _) => if size > 3500.0 && era.modern { s.podium(size) } else { s.perimeter("commercial") },
+        ("09", _) => {
+            if size > 3500.0 && era.modern {
+                s.podium(size)
+            } else {
+                s.perimeter("commercial")
+            }
+        }
         ("0801" | "0802", _) => s.courtyard("office"),
         ("0803", _) => s.courtyard("public"),
         ("0804", _) => s.school(),
@@ -151,7 +183,8 @@ impl Site<'_> {
         self.push_high(ring, use_, floors, floors as f64 * floor_m(use_), roof);
     }
     fn push_high(&mut self, ring: Ring, use_: &'static str, floors: i64, height_m: f64, roof: &'static str) {
-        let year = self.era.from + if self.era.to.is_none() && self.era.from < 2020 && self.dice.chance(0.3) { self.dice.int(0, 3) } else { 0 };
+        let year =
+            self.era.from + if self.era.to.is_none() && self.era.from < 2020 && self.dice.chance(0.3) { self.dice.int(0, 3) } else { 0 };
         let month = self.dice.int(5, 11) as u32;
         let from = Instant::from_ymd(year as i32, month, 1);
         let to = self.era.to.map_or(Instant::MAX, |y| Instant::from_ymd(y as i32, 4, 1));
@@ -178,7 +211,9 @@ impl Site<'_> {
             let roof = if self.dice.chance(0.25) { "gable" } else { "flat" };
             self.slabs(12.0, floors, 1.35, "residential", roof);
         } else if y < 2011 {
-            if size > 5000.0 && self.dice.chance(0.3) { self.towers(16, 26) } else {
+            if size > 5000.0 && self.dice.chance(0.3) {
+                self.towers(16, 26)
+            } else {
                 let floors = self.dice.pick(&[6, 7, 7, 9, 11]);
                 let roof = if floors < 8 && self.dice.chance(0.4) { "gable" } else { "flat" };
                 self.slabs(13.0, floors, 1.25, "residential", roof);
@@ -231,7 +266,8 @@ impl Site<'_> {
         if self.dice.chance(0.5) {
             let b = box_along(&self.ring, v);
             for side in [-1.0, 1.0] {
-                let c = Oriented { centre: along(b.centre, b.v(), side * (b.half[1] - 5.0)), u: b.u, half: [self.dice.range(8.0, 16.0), 4.5] };
+                let c =
+                    Oriented { centre: along(b.centre, b.v(), side * (b.half[1] - 5.0)), u: b.u, half: [self.dice.range(8.0, 16.0), 4.5] };
                 if self.bar(c, 4.0, "commercial", 1, "flat") {
                     break;
                 }
@@ -263,7 +299,16 @@ impl Site<'_> {
                     let f = floors - self.dice.int(0, 3);
                     // Two flats' wings beside a drawn-back stair.
                     let (a, h, n) = (o.half[0], o.half[1], 2.2);
-                    let ring = vec![o.at(-a, -h), o.at(-2.6, -h), o.at(-2.6, -h + n), o.at(2.6, -h + n), o.at(2.6, -h), o.at(a, -h), o.at(a, h), o.at(-a, h)];
+                    let ring = vec![
+                        o.at(-a, -h),
+                        o.at(-2.6, -h),
+                        o.at(-2.6, -h + n),
+                        o.at(2.6, -h + n),
+                        o.at(2.6, -h),
+                        o.at(a, -h),
+                        o.at(a, h),
+                        o.at(-a, h),
+                    ];
                     self.push(ring, "residential", f, "flat");
                 }
             }
@@ -339,7 +384,13 @@ impl Site<'_> {
             let half = [self.dice.range(4.0, 8.0), self.dice.range(3.0, 4.5)];
             let at = o.at(f64::from(i) * 17.0 + self.dice.range(-3.0, 3.0), self.dice.range(-4.0, 4.0));
             if self.dice.chance(0.7) {
-                self.bar(Oriented { centre: at, u: o.u, half }, 3.0, if use_ == "residential" { "residential" } else { "utility" }, 1, "gable");
+                self.bar(
+                    Oriented { centre: at, u: o.u, half },
+                    3.0,
+                    if use_ == "residential" { "residential" } else { "utility" },
+                    1,
+                    "gable",
+                );
             }
         }
     }
@@ -353,7 +404,16 @@ impl Site<'_> {
         let [a, h] = o.half;
         let t = depth;
         let ring = if self.dice.chance(0.6) {
-            vec![o.at(-a, -h), o.at(-a + t, -h), o.at(-a + t, h - t), o.at(a - t, h - t), o.at(a - t, -h), o.at(a, -h), o.at(a, h), o.at(-a, h)]
+            vec![
+                o.at(-a, -h),
+                o.at(-a + t, -h),
+                o.at(-a + t, h - t),
+                o.at(a - t, h - t),
+                o.at(a - t, -h),
+                o.at(a, -h),
+                o.at(a, h),
+                o.at(-a, h),
+            ]
         } else {
             vec![o.at(-a, -h), o.at(-a + t, -h), o.at(-a + t, h - t), o.at(a, h - t), o.at(a, h), o.at(-a, h)]
         };
@@ -442,7 +502,12 @@ impl Site<'_> {
         let o = Oriented { centre: b.at(b.half[0] - 6.0, b.half[1] - 6.0), u: b.u, half: [3.0, 3.0] };
         if self.dice.chance(0.35) && self.fits(&o, 2.0) {
             self.taken.push(o);
-            let ring = (0..12).map(|k| { let a = f64::from(k) * std::f64::consts::TAU / 12.0; along(o.centre, [a.cos(), a.sin()], 2.6) }).collect();
+            let ring = (0..12)
+                .map(|k| {
+                    let a = f64::from(k) * std::f64::consts::TAU / 12.0;
+                    along(o.centre, [a.cos(), a.sin()], 2.6)
+                })
+                .collect();
             let height = self.dice.range(35.0, 60.0).round();
             self.push_high(ring, "utility", 1, height, "flat");
         }
@@ -462,7 +527,11 @@ impl Site<'_> {
             if self.fits(&o, 0.0) {
                 self.taken.push(o);
                 let floors = if self.era.modern { self.dice.int(3, 7) } else { self.dice.int(1, 4) };
-                if use_ == "industrial" { self.push_high(o.ring(), use_, 1, 8.0, "saw") } else { self.push(o.ring(), use_, floors, "flat") }
+                if use_ == "industrial" {
+                    self.push_high(o.ring(), use_, 1, 8.0, "saw")
+                } else {
+                    self.push(o.ring(), use_, floors, "flat")
+                }
                 return;
             }
         }

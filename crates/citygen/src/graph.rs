@@ -96,10 +96,10 @@ impl Graph {
         }
         let mut cells: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
         for (i, s) in segs.iter().enumerate() {
-            let (lo, hi) = ([s.a[0].min(s.b[0]) - tolerance, s.a[1].min(s.b[1]) - tolerance], [
-                s.a[0].max(s.b[0]) + tolerance,
-                s.a[1].max(s.b[1]) + tolerance,
-            ]);
+            let (lo, hi) = (
+                [s.a[0].min(s.b[0]) - tolerance, s.a[1].min(s.b[1]) - tolerance],
+                [s.a[0].max(s.b[0]) + tolerance, s.a[1].max(s.b[1]) + tolerance],
+            );
             let ((x0, y0), (x1, y1)) = (cell(lo, CELL_M), cell(hi, CELL_M));
             for x in x0..=x1 {
                 for y in y0..=y1 {

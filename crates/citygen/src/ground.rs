@@ -1,7 +1,11 @@
 //! Height of the ground, m above the 1985 datum, on a grid whose triangles are the terrain layer: whatever asks for
 //! a height gets a point of the very surface that is drawn. A second grid leaves out the river bed, for bridges.
 
-use crate::{dice::{For, hash}, map::*, plane::*};
+use crate::{
+    dice::{For, hash},
+    map::*,
+    plane::*,
+};
 use strata_model::Bounds2;
 
 pub(crate) struct Water {
@@ -37,10 +41,7 @@ impl River {
     /// Distance to the centre line, m; level there; +1 west of it (left of the flow), −1 east.
     pub fn nearest(&self, p: P2) -> (f64, f64, f64) {
         // A coarse pass over every eighth point, then the segments around the best.
-        let best = (0..self.line.len())
-            .step_by(8)
-            .min_by(|&a, &b| dist(self.line[a], p).total_cmp(&dist(self.line[b], p)))
-            .unwrap_or(0);
+        let best = (0..self.line.len()).step_by(8).min_by(|&a, &b| dist(self.line[a], p).total_cmp(&dist(self.line[b], p))).unwrap_or(0);
         let (lo, hi) = (best.saturating_sub(12), (best + 12).min(self.line.len() - 1));
         let mut out = (f64::INFINITY, 0.0, 1.0);
         for i in lo..hi {
@@ -147,7 +148,13 @@ impl Ground {
                 let (d, level, _) = river.nearest(p);
                 let bed = level - 0.4 - 2.4 * step(0.0, RIVER_HALF_WIDTH_M, RIVER_HALF_WIDTH_M - d);
                 let bank = RIVER_HALF_WIDTH_M + 48.0;
-                surface.push(if d < RIVER_HALF_WIDTH_M { bed } else if d < bank { bed + (z - bed) * step(RIVER_HALF_WIDTH_M, bank, d) } else { z });
+                surface.push(if d < RIVER_HALF_WIDTH_M {
+                    bed
+                } else if d < bank {
+                    bed + (z - bed) * step(RIVER_HALF_WIDTH_M, bank, d)
+                } else {
+                    z
+                });
             }
         }
         let mut ground = Self { bounds, step_m, cells, river, waters, surface, deck };

@@ -233,7 +233,16 @@ impl Layers {
                 ],
             ),
             transit: layer(
-                Head { id: "transit", zh: "公共交通", en: "Public transport", theme: Theme::Transit, geometry: Any, cim_level: 3, category: 'E', internal: false },
+                Head {
+                    id: "transit",
+                    zh: "公共交通",
+                    en: "Public transport",
+                    theme: Theme::Transit,
+                    geometry: Any,
+                    cim_level: 3,
+                    category: 'E',
+                    internal: false,
+                },
                 &[("name", T, "名称", "Name", ""), ("kind", T, "类型", "Kind", "")],
                 TRANSIT_SOURCE,
                 false,
@@ -247,7 +256,11 @@ impl Layers {
                 2,
                 'A',
                 false,
-                &[("name_zh", T, "中文名", "Chinese name", ""), ("name_en", T, "英文名", "English name", ""), ("rank", I, "级别", "Rank", "")],
+                &[
+                    ("name_zh", T, "中文名", "Chinese name", ""),
+                    ("name_en", T, "英文名", "English name", ""),
+                    ("rank", I, "级别", "Rank", ""),
+                ],
             ),
         }
     }

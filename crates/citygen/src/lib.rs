@@ -108,7 +108,8 @@ impl District {
             if road.class == map::Class::Rail {
                 out(&l.rail, format!("RA{e:05}"), g, Interval::ALWAYS, vec![road.zh.as_str().into(), "rail".into(), road.kerb_m.into()])?;
             } else {
-                let values = vec![road.zh.as_str().into(), road.class.id().into(), road.kerb_m.into(), road.lanes.into(), road.red_m.into()];
+                let values =
+                    vec![road.zh.as_str().into(), road.class.id().into(), road.kerb_m.into(), road.lanes.into(), road.red_m.into()];
                 out(&l.roads, format!("RD{e:05}"), g, Interval::ALWAYS, values)?;
             }
         }
@@ -129,7 +130,13 @@ impl District {
                     area.into(),
                     "国土空间用地用海分类2023".into(),
                 ];
-                out(&l.parcels, format!("PA{:08}", p.serial), Geometry::Polygon(self.polygon(&p.area.shell, &p.area.holes, z)), valid, values)?;
+                out(
+                    &l.parcels,
+                    format!("PA{:08}", p.serial),
+                    Geometry::Polygon(self.polygon(&p.area.shell, &p.area.holes, z)),
+                    valid,
+                    values,
+                )?;
                 for (i, b) in buildings::buildings(self.seed, &p).into_iter().enumerate() {
                     // A house stands on the lowest corner of its ground, so that no foot hangs in the air.
                     let z = b.ring.iter().map(|&q| self.plan.ground.z(q)).fold(f64::INFINITY, f64::min);
@@ -146,7 +153,13 @@ impl District {
                         Value::Null,
                         b.units.into(),
                     ];
-                    out(&l.buildings, format!("B{:08}-{i:02}", p.serial), Geometry::Polygon(self.polygon(&b.ring, &[], z)), b.valid, values)?;
+                    out(
+                        &l.buildings,
+                        format!("B{:08}-{i:02}", p.serial),
+                        Geometry::Polygon(self.polygon(&b.ring, &[], z)),
+                        b.valid,
+                        values,
+                    )?;
                 }
             }
         }

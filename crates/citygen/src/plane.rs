@@ -184,8 +184,7 @@ impl Oriented {
     pub fn meets(&self, o: &Self) -> bool {
         let d = sub(o.centre, self.centre);
         [self.u, self.v(), o.u, o.v()].into_iter().all(|n| {
-            let reach =
-                |b: &Self| b.half[0] * dot(b.u, n).abs() + b.half[1] * dot(b.v(), n).abs();
+            let reach = |b: &Self| b.half[0] * dot(b.u, n).abs() + b.half[1] * dot(b.v(), n).abs();
             dot(d, n).abs() < reach(self) + reach(o)
         })
     }

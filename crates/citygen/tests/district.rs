@@ -20,7 +20,11 @@ fn made(seed: u64) -> (Vec<(Arc<Layer>, Feature)>, Truth) {
 
 fn inside(p: [f64; 3], polygon: &Polygon) -> bool {
     let ring = polygon.shell();
-    ring.windows(2).filter(|w| (w[0][1] > p[1]) != (w[1][1] > p[1]) && p[0] < (w[1][0] - w[0][0]) * (p[1] - w[0][1]) / (w[1][1] - w[0][1]) + w[0][0]).count() % 2 == 1
+    ring.windows(2)
+        .filter(|w| (w[0][1] > p[1]) != (w[1][1] > p[1]) && p[0] < (w[1][0] - w[0][0]) * (p[1] - w[0][1]) / (w[1][1] - w[0][1]) + w[0][0])
+        .count()
+        % 2
+        == 1
 }
 
 #[test]

@@ -1,1 +1,1 @@
-//! The HTTP door.
+//! The HTTP door: an empty room as yet, its pins kept building.

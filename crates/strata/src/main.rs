@@ -1,6 +1,7 @@
 //! Strata's command line: the only place that reads configuration, environment and the clock.
 
 mod city;
+mod demo;
 mod export;
 mod import;
 mod progress;
@@ -23,6 +24,8 @@ const EXIT_CODES: &str =
 
 #[derive(Subcommand)]
 enum Command {
+    /// Makes a synthetic Changchun, 4 × 4 km, unless it is there already; prints its folder.
+    Demo(demo::Demo),
     /// Makes an empty city.
     New {
         city: PathBuf,
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         .init();
     let cli = Cli::parse();
     let done = match cli.command {
+        Command::Demo(c) => demo::run(&c),
         Command::New { city, crs, name, geoid_offset_m } => {
             city::create(&city, &crs, &name, geoid_offset_m, false).map(|_| ExitCode::SUCCESS)
         }
