@@ -40,7 +40,7 @@ pub struct Truth {
     pub counts: BTreeMap<String, u64>,
 }
 
-/// A district of 4 × 4 km around 人民广场, the lake and the river.
+/// A district of 4.5 × 4.1 km around 人民广场, the lake and the river.
 pub struct District {
     seed: u64,
     origin: P2,
@@ -50,7 +50,6 @@ pub struct District {
 
 type Out<'a> = &'a mut dyn FnMut(&Arc<Layer>, Feature) -> Result<(), String>;
 
-const HALF_SIDE_M: f64 = 2_000.0;
 const STEP_M: f64 = 20.0;
 /// Terrain cells to a block's side: 25 × 20 m = 500 m.
 const BLOCK_CELLS: usize = 25;
@@ -58,8 +57,9 @@ const BLOCK_CELLS: usize = 25;
 impl District {
     pub fn new(seed: u64) -> Result<Self, CitygenError> {
         let origin = WorkingFrame::new(Crs::CHANGCHUN, 0.0)?.working_from_geographic(map::CENTRE_LON_LAT)?;
-        let c = map::CITY_CENTRE;
-        let bounds = Bounds2 { min: c.map(|v| v - HALF_SIDE_M), max: c.map(|v| v + HALF_SIDE_M) };
+        // Local metres around 人民广场: the lake in the south-west, the river, the works and the hill park in the east, the
+        // planned district in the north-east.
+        let bounds = Bounds2 { min: [-1_600.0, -2_900.0], max: [2_900.0, 1_200.0] };
         Ok(Self { seed, origin, plan: plan::Plan::new(seed, bounds, STEP_M), layers: layers::Layers::new(seed) })
     }
     pub fn crs(&self) -> Crs {

@@ -40,7 +40,7 @@ fn the_seed_decides_everything_and_every_feature_is_sound() {
     }
     assert_eq!(truth.counts.iter().filter(|(_, n)| **n > 0).map(|(l, n)| (l.clone(), *n)).collect::<BTreeMap<_, _>>(), counts);
     println!("{counts:?}");
-    assert!(counts["buildings"] > 3_000 && counts["roads"] > 500 && counts["terrain"] == 64, "{counts:?}");
+    assert!(counts["buildings"] > 3_000 && counts["roads"] > 500 && counts["terrain"] == 81 && counts["rail"] > 0, "{counts:?}");
 }
 
 #[test]

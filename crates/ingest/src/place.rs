@@ -31,7 +31,6 @@ pub fn guard_gdal() {
             ("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", "{nothing}"),
             ("CPL_VSIL_CURL_ALLOWED_FILENAME", "nothing"),
             ("GDAL_PAM_ENABLED", "NO"),
-            ("OGR_SQLITE_LOAD_EXTENSIONS", "NO"),
             ("OGR_GEOJSON_MAX_OBJ_SIZE", "200"),
             ("SHAPE_RESTORE_SHX", "NO"),
             ("DXF_MERGE_BLOCK_GEOMETRIES", "FALSE"),

@@ -24,7 +24,7 @@ const EXIT_CODES: &str =
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a synthetic Changchun, 4 × 4 km, unless it is there already; prints its folder.
+    /// Makes a synthetic district of Changchun, unless it is there already; prints its folder.
     Demo(demo::Demo),
     /// Makes an empty city.
     New {
