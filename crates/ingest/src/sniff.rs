@@ -30,6 +30,12 @@ pub fn formats() -> &'static [Format] {
         f("SWMM network", &["inp"], "swmm", "needs a source CRS"),
         f("GeoTIFF elevation", &["tif", "tiff"], "terrain", "one band of heights becomes a TIN"),
         f("CityGML 2 and 3", &["gml", "xml", "citygml"], "citygml", "with the i-UR and uro extensions"),
+        f(
+            "CityJSON 1.0 to 2.0, CityJSONSeq",
+            &["json", "jsonl", "cityjson", "gz"],
+            "cityjson",
+            "best level of detail; parts go into their building",
+        ),
     ];
     ALL
 }

@@ -863,5 +863,5 @@ fn help_names_every_reader() {
     for word in &readers {
         assert!(Reader::parse(word).is_some(), "{word}");
     }
-    assert_eq!(readers.len(), 6);
+    assert_eq!(readers.len(), 7);
 }

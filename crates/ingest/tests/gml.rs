@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant as Clock},
 };
 use strata_ingest::{Collected, ImportOptions, IngestError, Reader, Report, import};
 use strata_model::{Crs, Feature, Geometry, WorkingFrame};
@@ -222,6 +223,30 @@ mod citygml {
     }
 }
 
+mod others {
+    use super::*;
+
+    #[test]
+    fn european_models_and_the_utility_network_are_read() {
+        let Some(data) = data() else { return };
+        for (file, crs, source, layer, count) in [
+            ("cityjson-citygml/citygml2/DenHaag_1BwBP.gml", "EPSG:28992+5709", None, "buildings", 1),
+            ("cityjson-citygml/citygml2/dh_1.gml", "EPSG:28992+5709", None, "buildings", 1),
+            // 25 line strings in SOURCE.txt: 11 of components, 14 of the network graph, which is left out.
+            ("utility-network-ade/outputTestGML.gml", "EPSG:25832+7837", None, "pipes", 11),
+        ] {
+            let mut o = options(crs, Reader::CityGml);
+            o.source_crs = source;
+            let (result, sink, report) = run(&data.join(file), &o);
+            result.unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!((features(&sink, layer).len(), report.refused), (count, 0), "{file}: {:?}", report.refused_shown.first());
+        }
+        let (result, _, _) =
+            run(&data.join("cityjson-citygml/indoorgml/FZK-Haus_full_indoorgml.gml"), &options("EPSG:25832+7837", Reader::CityGml));
+        assert_eq!(result.expect_err("IndoorGML").code, "unsupported-media");
+    }
+}
+
 mod refusals {
     use super::*;
 
@@ -272,5 +297,184 @@ mod refusals {
         let torn = dir.path().join("torn.gml");
         std::fs::write(&torn, &text[..text.len() * 2 / 3]).expect("room");
         assert!(run(&torn, &options("EPSG:4551+5737", Reader::CityGml)).0.is_err());
+    }
+}
+
+mod cityjson {
+    use super::*;
+
+    fn read(path: &Path, crs: &str, source: Option<&str>) -> (Result<(), IngestError>, Collected, Report) {
+        let mut o = options(crs, Reader::CityJson);
+        o.source_crs = source.map(|s| Crs::parse(s).expect("a CRS"));
+        run(path, &o)
+    }
+
+    const RD: &str = "EPSG:28992+5709";
+
+    #[test]
+    fn models_have_the_counts_of_their_source() {
+        let Some(data) = data() else { return };
+        let folder = data.join("cityjson-citygml");
+        // Objects of SOURCE.txt by file; parts count with their building. A CRS is given where the file has none.
+        for (file, crs, source, counts) in [
+            ("3dbag/extension_100.city.jsonl", RD, None, &[("buildings", 99)][..]),
+            ("3dbag/5870_ext.city.jsonl", RD, None, &[("buildings", 54), ("generic", 1)]),
+            ("cjio/DH_01_subs.city.json", RD, Some("EPSG:28992"), &[("buildings", 4)]),
+            (
+                "cjio/delft.json",
+                RD,
+                None,
+                &[
+                    ("buildings", 160),
+                    ("structures", 3),
+                    ("land_use", 81),
+                    ("plant_cover", 126),
+                    ("water", 3),
+                    ("road_surfaces", 143),
+                    ("generic", 54),
+                ],
+            ),
+            ("cjio/multi_lod.json", RD, Some("EPSG:28992"), &[("buildings", 10)]),
+            ("cjio/zurich/zurich_subset_lod2.json", "EPSG:2056+5728", None, &[("buildings", 49)]),
+            ("cjio/rotterdam/rotterdam_subset.json", RD, Some("EPSG:28992"), &[("buildings", 16)]),
+            ("denhaag/denhaag_random_5.city.jsonl", RD, None, &[("buildings", 5)]),
+            ("special/geomtemplate.city.jsonl", RD, None, &[("trees", 1)]),
+        ] {
+            let (result, sink, report) = read(&folder.join(file), crs, source);
+            result.unwrap_or_else(|e| panic!("{e}"));
+            let expected: u64 = counts.iter().map(|(_, n)| n).sum();
+            assert_eq!((report.read, report.refused), (expected, 0), "{file}: {:?}", report.refused_shown.first());
+            for (layer, n) in counts {
+                assert_eq!(report.layers.get(*layer), Some(n), "{file}: {layer}");
+            }
+            assert_eq!(sink.count() as u64, expected);
+        }
+    }
+
+    #[test]
+    fn the_best_level_of_the_parts_is_kept_where_it_stands() {
+        let Some(data) = data() else { return };
+        let (result, sink, _) = read(&data.join("cityjson-citygml/3dbag/5870_ext.city.jsonl"), RD, None);
+        result.unwrap_or_else(|e| panic!("{e}"));
+        let (layer, buildings) = sink.get("buildings").expect("54");
+        let mut kinds = std::collections::BTreeSet::new();
+        for b in buildings {
+            // One building of the file has its LOD 0 outline and no part.
+            let alone = b.id.as_str() == "NL.IMBAG.Pand.0518100001762206";
+            assert_eq!(b.text(layer, "lod"), Some(if alone { "0" } else { "2.2" }), "{}", b.id);
+            if alone {
+                continue;
+            }
+            let Geometry::Surfaces(faces) = &b.geometry else { panic!("faces") };
+            kinds.extend(faces.iter().map(|f| f.kind as u8));
+            // geographicalExtent of the file's metadata, 1 mm around it for its rounding.
+            let x = b.geometry.bounds().expect("a place");
+            assert!(x.min[0] >= 81_297.05 && x.max[0] <= 81_898.31 && x.min[1] >= 451_325.29 && x.max[1] <= 451_957.51, "{x:?}");
+            assert!(x.min[2] >= -0.37 && x.max[2] <= 27.94, "{x:?}");
+        }
+        assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [1, 2, 3], "roof, wall, ground");
+    }
+
+    #[test]
+    fn a_template_stands_at_its_anchor() {
+        let Some(data) = data() else { return };
+        let (_, sink, _) = read(&data.join("cityjson-citygml/special/geomtemplate.city.jsonl"), RD, None);
+        let (layer, trees) = sink.get("trees").expect("one");
+        // Anchor 85174, 446875, 0; the template is a box from 0, 0, 5 to 10, 10, 15.
+        assert_eq!(trees[0].geometry, Geometry::Point([85_179.0, 446_880.0, 5.0]));
+        assert_eq!((trees[0].number(layer, "height_m"), trees[0].number(layer, "crown_m")), (Some(10.0), Some(10.0)));
+    }
+
+    #[test]
+    fn what_has_no_crs_no_scale_or_no_start_is_refused_whole() {
+        let Some(data) = data() else { return };
+        let folder = data.join("cityjson-citygml");
+        for (file, code) in [
+            ("cjio/rotterdam/rotterdam_subset.json", "invalid-crs"),
+            ("special/no_metadata.city.jsonl", "invalid-crs"),
+            ("special/no_cityjson_obj.city.jsonl", "invalid-content"),
+            ("../broken/val3dity/test_cjseq/notransform.city.jsonl", "invalid-content"),
+            ("special/two_huge_buildings.city.jsonl.gz", "invalid-crs"),
+        ] {
+            let (result, _, _) = read(&folder.join(file), "EPSG:4551+5737", None);
+            assert_eq!(result.expect_err(file).code, code, "{file}");
+        }
+        let (_, _, report) = read(&folder.join("../broken/crafted/cityjson_vertex_out_of_range.city.json"), RD, Some("EPSG:28992"));
+        let r = &report.refused_shown[0];
+        assert!((report.taken, report.refused) == (0, 1) && r.id.as_deref() == Some("a") && r.reason.contains("vertex 99 of 2"), "{r:?}");
+    }
+}
+
+mod broken {
+    use super::*;
+
+    #[test]
+    fn every_broken_model_gets_an_answer_in_time() {
+        let Some(data) = data() else { return };
+        let folder = data.join("broken");
+        let (mut whole, mut some, mut none) = (0, 0, 0);
+        for path in files(&folder, &[".gml", ".json", ".jsonl", ".zip"]) {
+            for (crs, source) in [("EPSG:6677+6695", None), ("EPSG:4551+5737", None), (RD, Some("EPSG:28992")), ("EPSG:6670+6695", None)] {
+                for reader in [None, Some(Reader::CityGml), Some(Reader::CityJson)] {
+                    let mut o = options(crs, Reader::CityGml);
+                    o.source_crs = source.map(|s| Crs::parse(s).expect("a CRS"));
+                    o.reader = reader;
+                    let start = Clock::now();
+                    let (result, sink, report) = run(&path, &o);
+                    assert!(start.elapsed() < Duration::from_secs(10), "{}", path.display());
+                    match result {
+                        Err(e) => {
+                            assert!(!e.reason.is_empty() && !e.code.is_empty());
+                            whole += 1;
+                        }
+                        Ok(()) if report.refused > 0 => {
+                            assert!(report.refused_shown.iter().all(|r| !r.reason.is_empty() && !r.place.is_empty()), "{report:?}");
+                            some += 1;
+                        }
+                        Ok(()) => none += 1,
+                    }
+                    for (layer, features) in sink.layers.values() {
+                        for f in features {
+                            f.check(layer).unwrap_or_else(|e| panic!("{} {}: {e}", path.display(), f.id));
+                        }
+                    }
+                }
+            }
+        }
+        println!("{whole} refused whole, {some} with refusals, {none} without");
+    }
+
+    const RD: &str = "EPSG:28992+5709";
+
+    #[test]
+    fn crafted_attacks_have_their_code() {
+        let Some(data) = data() else { return };
+        let folder = data.join("broken/crafted");
+        for (file, code) in [
+            ("xml_entity_bomb.gml", "dtd-forbidden"),
+            ("xml_external_entity.gml", "dtd-forbidden"),
+            ("xml_truncated.gml", "truncated"),
+            ("gml_unknown_srs.gml", "invalid-crs"),
+            ("gml_swapped_axes.gml", "invalid-crs"),
+            ("gml_gbk_declared_utf8.gml", "invalid-content"),
+            ("xml_deep_nesting.gml", "invalid-content"),
+            ("git_lfs_pointer.gml", "unsupported-media"),
+            ("zip_bomb_256MiB.zip", "archive-limit"),
+            ("zip_slip.zip", "unsafe-archive"),
+        ] {
+            let (result, sink, _) = run(&folder.join(file), &options("EPSG:4551+5737", Reader::CityGml));
+            let e = result.expect_err(file);
+            println!("{file}: {e}");
+            assert_eq!((e.code, sink.count()), (code, 0), "{file}: {e}");
+        }
+        for (file, taken, code) in [
+            ("gml_duplicate_ids.gml", 1, "duplicate-id"),
+            ("gml_nan_and_inf.gml", 0, "invalid-geometry"),
+            ("gml_odd_coordinate_count.gml", 0, "invalid-geometry"),
+        ] {
+            let (result, _, report) = run(&folder.join(file), &options("EPSG:4551+5737", Reader::CityGml));
+            assert!(result.is_ok(), "{file}: {result:?}");
+            assert_eq!((report.taken, report.refused, report.refused_shown[0].code.as_str()), (taken, 1, code), "{file}: {report:?}");
+        }
     }
 }

@@ -6,19 +6,20 @@
 //!
 //! Memory is bounded by one city object ([`xml`]), terrain by a spill file ([`terrain`]).
 
-mod attributes;
+pub(crate) mod attributes;
 pub(crate) mod crs;
 pub(crate) mod layers;
 mod objects;
 mod pipes;
 pub(crate) mod shape;
-mod terrain;
+pub(crate) mod terrain;
 mod transcode;
 mod xml;
 
 use crate::{ImportOptions, IngestError, Report, Sink, archive, output::Output};
 use crs::Ways;
 use layers::{Item, Key, Layers};
+pub(crate) use objects::{face_up, surface_kind};
 use quick_xml::events::Event;
 use shape::{Fault, Shape};
 use std::{io::Read, path::Path};

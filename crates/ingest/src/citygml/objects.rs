@@ -404,7 +404,7 @@ fn network_of<'n>(node: &'n Node, ids: &'n Ids<'n>, dimension: usize) -> Result<
     Ok((!shape.lines.is_empty()).then_some(shape))
 }
 
-fn surface_kind(name: &str) -> SurfaceKind {
+pub(crate) fn surface_kind(name: &str) -> SurfaceKind {
     match name {
         "RoofSurface" | "WaterSurface" | "OuterFloorSurface" => SurfaceKind::Roof,
         "WallSurface" | "InteriorWallSurface" => SurfaceKind::Wall,
