@@ -11,4 +11,10 @@ pub enum TilesError {
     Mvt { offset: usize, reason: &'static str },
     #[error("the picture could not be written: {reason}")]
     Png { reason: String },
+    #[error("the 3D content is not readable: {reason}")]
+    Glb { reason: String },
+    #[error("the 3D content cannot be written: {reason}")]
+    Content { reason: String },
+    #[error("the layer {layer} cannot be laid out in tiles: {reason}")]
+    Plan { layer: String, reason: String },
 }

@@ -1,0 +1,119 @@
+//! Areas: water as flat sheets, parcels and others laid over the ground, outlines of control areas as ribbons.
+
+use super::Scene;
+use super::plan;
+use super::ribbon;
+use super::sink::Sink;
+use crate::content::Role;
+use std::collections::HashMap;
+use strata_model::{Feature, Point3, Polygon, Theme};
+
+/// One polygon is not cut into more triangles than about this.
+const MAX_TRIANGLES: usize = 60_000;
+
+pub(super) fn areas(sink: &mut Sink, scene: &Scene, f: &Feature, polygons: &[Polygon]) {
+    let theme = scene.layer.theme;
+    if matches!(theme, Theme::ControlLine | Theme::Admin | Theme::Transit) {
+        let Some(shape) = ribbon::shape(scene, f) else { return };
+        sink.begin(f);
+        polygons.iter().flat_map(|p| &p.rings).for_each(|r| ribbon::draw(sink, scene, r, &shape));
+        return;
+    }
+    sink.begin(f);
+    for polygon in polygons {
+        let Some(rings) = plan::rings(polygon) else { continue };
+        match theme {
+            Theme::Water => water(sink, &rings, scene.number(f, "depth_m").unwrap_or(2.0)),
+            Theme::Road => draped(sink, scene, &rings, Role::Road, 0.08, [scene.number(f, "width_m").unwrap_or(0.0), 0.0]),
+            Theme::Parcel => draped(sink, scene, &rings, Role::Parcel, 0.03, [0.0; 2]),
+            _ => draped(sink, scene, &rings, Role::Other, 0.05, [0.0; 2]),
+        }
+    }
+}
+
+fn water(sink: &mut Sink, rings: &[Vec<Point3>], depth_m: f64) {
+    let triangles = plan::triangles(&mut sink.earcut, &plan::flat(rings));
+    let mut mesh = sink.mesh(Role::Water);
+    let at: Vec<u32> = rings.iter().flatten().map(|p| mesh.plan_vertex(*p, [0.0, 0.0, 1.0], [depth_m, 0.0])).collect();
+    for t in triangles {
+        mesh.triangle(at[t[0] as usize], at[t[1] as usize], at[t[2] as usize]);
+    }
+}
+
+fn draped(sink: &mut Sink, scene: &Scene, rings: &[Vec<Point3>], role: Role, lift_m: f64, uv2: [f64; 2]) {
+    let outline = plan::flat(rings);
+    let mut triangles = plan::triangles(&mut sink.earcut, &outline);
+    let mut points: Vec<Point3> = rings.iter().flatten().copied().collect();
+    if scene.relief.is_some() {
+        triangles = subdivided(&mut points, triangles, scene.coarser(20.0));
+    }
+    let lift = lift_m + 0.3 * f64::from(scene.steps.min(6));
+    for p in &mut points {
+        p[2] = scene.ground(p[0], p[1], p[2]) + lift;
+    }
+    let mut normals = vec![[0.0; 3]; points.len()];
+    for t in &triangles {
+        let n = super::surface::normal(&t.map(|i| points[i as usize]));
+        for &i in t {
+            (0..3).for_each(|k| normals[i as usize][k] += n[k]);
+        }
+    }
+    let on_rim = outline.iter().map(Vec::len).sum::<usize>();
+    let mut mesh = sink.mesh(role);
+    let at: Vec<u32> = points
+        .iter()
+        .zip(&normals)
+        .enumerate()
+        .map(|(i, (p, n))| {
+            let uv2 = match role {
+                Role::Parcel if i >= on_rim && scene.steps == 0 => [plan::distance_to_sides(&outline, [p[0], p[1]]), 0.0],
+                _ => uv2,
+            };
+            mesh.plan_vertex(*p, if n[2] > 0.0 { *n } else { [0.0, 0.0, 1.0] }, uv2)
+        })
+        .collect();
+    for t in &triangles {
+        mesh.triangle(at[t[0] as usize], at[t[1] as usize], at[t[2] as usize]);
+    }
+}
+
+/// Halves every edge longer than `longest_m` until none is left. An edge is cut for both of its triangles or for
+/// none, and always in its middle, so no cracks open, not even between neighbouring areas.
+fn subdivided(points: &mut Vec<Point3>, mut triangles: Vec<[u32; 3]>, longest_m: f64) -> Vec<[u32; 3]> {
+    for _ in 0..12 {
+        if triangles.len() > MAX_TRIANGLES {
+            break;
+        }
+        let mut middles: HashMap<(u32, u32), u32> = HashMap::new();
+        let mut out = Vec::with_capacity(triangles.len() * 2);
+        for t in &triangles {
+            let cut = [0, 1, 2].map(|i| {
+                let (a, b) = (t[i].min(t[(i + 1) % 3]), t[i].max(t[(i + 1) % 3]));
+                let (p, q) = (points[a as usize], points[b as usize]);
+                ((p[0] - q[0]).hypot(p[1] - q[1]) > longest_m).then(|| {
+                    *middles.entry((a, b)).or_insert_with(|| {
+                        points.push([0, 1, 2].map(|k| (p[k] + q[k]) / 2.0));
+                        points.len() as u32 - 1
+                    })
+                })
+            });
+            split(*t, cut, &mut out);
+        }
+        triangles = out;
+        if middles.is_empty() {
+            break;
+        }
+    }
+    triangles
+}
+
+fn split(t: [u32; 3], cut: [Option<u32>; 3], out: &mut Vec<[u32; 3]>) {
+    let [a, b, c] = t;
+    match cut {
+        [None, None, None] => out.push(t),
+        [Some(m), None, None] => out.extend([[a, m, c], [m, b, c]]),
+        [Some(m), Some(n), None] => out.extend([[m, b, n], [a, m, n], [a, n, c]]),
+        [Some(l), Some(m), Some(n)] => out.extend([[a, l, n], [l, b, m], [n, m, c], [l, m, n]]),
+        _ => split([b, c, a], [cut[1], cut[2], cut[0]], out),
+    }
+}

@@ -1,0 +1,161 @@
+//! Lines with a width: roads, rails, control lines.
+
+use super::Scene;
+use super::sink::Sink;
+use crate::content::Role;
+use strata_model::{Feature, Point3, Theme};
+
+pub(super) struct Ribbon {
+    pub role: Role,
+    pub width_m: f64,
+    /// Over the ground, so that ribbons do not fight with it or with one another.
+    pub lift_m: f64,
+    /// Distance between cross-sections where the ground is followed, m.
+    pub step_m: f64,
+    /// Strips side by side.
+    pub across: usize,
+    pub caps: bool,
+    pub uv2: [f64; 2],
+}
+
+pub(super) fn ribbons(sink: &mut Sink, scene: &Scene, f: &Feature, lines: &[Vec<Point3>]) {
+    let Some(shape) = shape(scene, f) else { return };
+    sink.begin(f);
+    for line in lines {
+        draw(sink, scene, line, &shape);
+    }
+}
+
+/// `None` for what is not drawn this far away.
+pub(super) fn shape(scene: &Scene, f: &Feature) -> Option<Ribbon> {
+    let width = scene.number(f, "width_m").filter(|w| (0.2..200.0).contains(w));
+    let lanes = scene.number(f, "lanes").unwrap_or(0.0);
+    let near = scene.steps == 0;
+    let (role, width_m, lift_m) = match scene.layer.theme {
+        Theme::Road => {
+            let (rank, usual, lift) = match f.text(scene.layer, "class") {
+                Some("expressway") => (3, 30.0, 0.15),
+                Some("arterial") => (2, 24.0, 0.12),
+                Some("secondary") => (1, 14.0, 0.09),
+                _ => (0, 7.0, 0.06),
+            };
+            if scene.steps > rank + 1 {
+                return None;
+            }
+            (Role::Road, width.unwrap_or(usual), lift)
+        }
+        Theme::Rail => (Role::Rail, width.unwrap_or(3.0), 0.18),
+        Theme::ControlLine | Theme::Admin => (Role::Line, 1.0, 0.2),
+        _ => (Role::Line, width.unwrap_or(2.0), 0.2),
+    };
+    let across = if near && scene.relief.is_some() { ((width_m / 10.0).ceil() as usize).clamp(1, 8) } else { 1 };
+    // A far ribbon hovers a little more, where the ground is coarse.
+    let lift_m = lift_m + 0.3 * f64::from(scene.steps.min(6));
+    let uv2 = [width_m, if lanes > 0.0 { lanes } else { (width_m / 3.5).floor().max(1.0) }];
+    Some(Ribbon { role, width_m, lift_m, step_m: scene.coarser(10.0), across, caps: near, uv2 })
+}
+
+/// Without doubled points (plan), and with a section at least every `step` metres when the ground is followed.
+fn sections(line: &[Point3], step: Option<f64>) -> Vec<Point3> {
+    let mut out: Vec<Point3> = Vec::with_capacity(line.len());
+    for p in line {
+        let Some(q) = out.last().copied() else {
+            out.push(*p);
+            continue;
+        };
+        let length = (p[0] - q[0]).hypot(p[1] - q[1]);
+        if length < 0.01 {
+            continue;
+        }
+        let parts = step.map_or(1, |s| ((length / s).ceil() as usize).clamp(1, 10_000));
+        out.extend((1..=parts).map(|i| {
+            let t = i as f64 / parts as f64;
+            [0, 1, 2].map(|k| q[k] + (p[k] - q[k]) * t)
+        }));
+    }
+    out
+}
+
+pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribbon) {
+    let mut path = sections(line, scene.relief.map(|_| shape.step_m));
+    let n = path.len();
+    if n < 2 {
+        return;
+    }
+    let closed = n > 3 && (path[0][0] - path[n - 1][0]).hypot(path[0][1] - path[n - 1][1]) < 0.02;
+    if closed {
+        path[n - 1] = path[0];
+    }
+    let half = shape.width_m / 2.0;
+    let heading = |i: usize| {
+        let (x, y) = (path[i + 1][0] - path[i][0], path[i + 1][1] - path[i][1]);
+        let l = x.hypot(y).max(1e-9);
+        [x / l, y / l]
+    };
+    let mut along = 0.0;
+    let mut rows: Vec<Vec<u32>> = Vec::with_capacity(n);
+    let mut ends = Vec::with_capacity(2);
+    let mut mesh = sink.mesh(shape.role);
+    let point = |x: f64, y: f64, own: f64| [x, y, scene.ground(x, y, own) + shape.lift_m];
+    for i in 0..n {
+        if i > 0 {
+            along += (path[i][0] - path[i - 1][0]).hypot(path[i][1] - path[i - 1][1]);
+        }
+        let before = if i > 0 {
+            heading(i - 1)
+        } else if closed {
+            heading(n - 2)
+        } else {
+            heading(0)
+        };
+        let after = if i + 1 < n {
+            heading(i)
+        } else if closed {
+            heading(0)
+        } else {
+            heading(n - 2)
+        };
+        // Right of the way, mitred: at sharp bends the mitre ends at twice the half width.
+        let s = (1.0 + before[0] * after[0] + before[1] * after[1]).max(0.5);
+        let right = [(before[1] + after[1]) / s, -(before[0] + after[0]) / s];
+        let (a, b) = (path[i.saturating_sub(1)], path[(i + 1).min(n - 1)]);
+        let run = (b[0] - a[0]).hypot(b[1] - a[1]).max(1e-6);
+        let rise = (scene.ground(b[0], b[1], b[2]) - scene.ground(a[0], a[1], a[2])) / run;
+        let normal = [-rise * (b[0] - a[0]) / run, -rise * (b[1] - a[1]) / run, 1.0];
+        let row = (0..=shape.across)
+            .map(|k| {
+                let t = (2.0 * k as f64 / shape.across as f64 - 1.0) * half;
+                let p = point(path[i][0] + right[0] * t, path[i][1] + right[1] * t, path[i][2]);
+                mesh.vertex(p, normal, [t, along], shape.uv2)
+            })
+            .collect();
+        rows.push(row);
+        if shape.caps && !closed && (i == 0 || i + 1 == n) {
+            ends.push((i, along, if i == 0 { [-after[0], -after[1]] } else { before }, normal));
+        }
+    }
+    for w in rows.windows(2) {
+        for k in 0..shape.across {
+            mesh.quad(w[0][k], w[0][k + 1], w[1][k + 1], w[1][k]);
+        }
+    }
+    // Half discs at the ends fill the corners of junctions.
+    for (i, along, out, normal) in ends {
+        let p = path[i];
+        let hub = mesh.vertex(point(p[0], p[1], p[2]), normal, [0.0, along], shape.uv2);
+        let side = if i == 0 { -1.0 } else { 1.0 };
+        const STEPS: usize = 8;
+        let rim: Vec<u32> = (0..=STEPS)
+            .map(|k| {
+                let (sin, cos) = (std::f64::consts::PI * (k as f64 / STEPS as f64)).sin_cos();
+                // From the right of the outward way round to its left.
+                let d = [out[1] * cos + out[0] * sin, -out[0] * cos + out[1] * sin];
+                let q = point(p[0] + d[0] * half, p[1] + d[1] * half, p[2]);
+                mesh.vertex(q, normal, [cos * half * side, along + sin * half * side], shape.uv2)
+            })
+            .collect();
+        for w in rim.windows(2) {
+            mesh.triangle(hub, w[0], w[1]);
+        }
+    }
+}
