@@ -4,8 +4,8 @@
 //! A block keeps the volume and the footprint area of what it merges: its plan is the smallest rectangle around
 //! them shrunk to the sum of their areas, its height their volume over that area. Time stays true to ten years:
 //! only buildings that still stand are merged, and only with others begun in the same decade; the block stands
-//! from the last of their beginnings. A building that has been taken down, is tall or fills most of its block
-//! stands alone as its own box with its own times. The block's row is that of its largest building.
+//! from the last of their beginnings. A building that has been taken down, is tall or is large and fills
+//! most of its block stands alone as its own box with its own times. The block's row is that of its largest building.
 
 use super::Scene;
 use super::building::{Block, bodies, walls};
@@ -25,8 +25,8 @@ struct Member<'f> {
 }
 
 pub(super) fn blocks<'f>(sink: &mut Sink, scene: &Scene, features: impl Iterator<Item = &'f Feature>) {
-    let grid = (scene.cell_m / 16.0).clamp(60.0, 240.0);
-    let tall = if scene.steps > 3 { 60.0 } else { 40.0 };
+    let grid = (scene.cell_m / 10.0).clamp(100.0, 300.0);
+    let tall = 20.0 * f64::from(scene.steps.min(5));
     let mut groups: BTreeMap<(i64, i64, i64), Vec<Member<'f>>> = BTreeMap::new();
     for f in features {
         let Some(m) = member(scene, f) else { continue };
@@ -41,7 +41,7 @@ pub(super) fn blocks<'f>(sink: &mut Sink, scene: &Scene, features: impl Iterator
     }
     for members in groups.into_values() {
         let whole: f64 = members.iter().map(|m| m.volume).sum();
-        let (large, small): (Vec<_>, Vec<_>) = members.into_iter().partition(|m| m.volume > 0.5 * whole);
+        let (large, small): (Vec<_>, Vec<_>) = members.into_iter().partition(|m| m.volume > 0.6 * whole && m.area > 1500.0);
         large.iter().for_each(|m| block(sink, std::slice::from_ref(m)));
         block(sink, &small);
     }

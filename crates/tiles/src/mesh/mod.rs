@@ -78,6 +78,17 @@ pub fn build_content(
         Theme::Building if cell.steps >= 2 => massing::blocks(&mut sink, &scene, features()),
         Theme::Building => features().for_each(|f| building::building(&mut sink, &scene, f)),
         Theme::Tree => tree::trees(&mut sink, &scene, features()),
+        Theme::PipePoint | Theme::Sensor => {
+            let mut fittings = point::Fittings::default();
+            for f in features() {
+                match &f.geometry {
+                    Geometry::Point(p) => point::points(&mut sink, &scene, f, std::slice::from_ref(p), &mut fittings),
+                    Geometry::MultiPoint(ps) => point::points(&mut sink, &scene, f, ps, &mut fittings),
+                    _ => plain(&mut sink, &scene, f),
+                }
+            }
+            fittings.finish(&mut sink, &scene);
+        }
         _ => features().for_each(|f| plain(&mut sink, &scene, f)),
     }
     Ok(Some(sink.finish(place.ecef_from_tile())))
@@ -98,8 +109,8 @@ pub fn encode_content(
 fn plain(sink: &mut Sink, scene: &Scene, f: &Feature) {
     let theme = scene.layer.theme;
     match &f.geometry {
-        Geometry::Point(p) => point::point(sink, scene, f, std::slice::from_ref(p)),
-        Geometry::MultiPoint(ps) => point::point(sink, scene, f, ps),
+        // Addresses, names and the like are the flat map's labels.
+        Geometry::Point(_) | Geometry::MultiPoint(_) => {}
         Geometry::LineString(l) => lines(sink, scene, f, std::slice::from_ref(l)),
         Geometry::MultiLineString(ls) => lines(sink, scene, f, ls),
         Geometry::Polygon(p) => drape::areas(sink, scene, f, std::slice::from_ref(p)),

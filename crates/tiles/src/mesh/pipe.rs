@@ -85,6 +85,9 @@ fn sweep(sink: &mut Sink, scene: &Scene, line: &[Point3], profile: &Profile, dep
     if path.len() < 2 {
         return;
     }
+    // Points on a straight run only cost; a section now and then is kept for the depth below an uneven ground.
+    let off = if scene.steps == 0 { 0.003 } else { scene.coarser(0.03) };
+    let path = super::plan::simplified(&path, off, if scene.steps < 2 { 50.0 } else { f64::INFINITY });
     let n = path.len();
     let ways: Vec<DVec3> = path.windows(2).map(|w| (w[1] - w[0]).normalize()).collect();
     let length: f64 = path.windows(2).map(|w| w[0].distance(w[1])).sum();

@@ -231,3 +231,32 @@ pub(super) fn distance_to_sides(rings: &[Vec<P2>], p: P2) -> f64 {
     }
     best
 }
+
+/// Douglas–Peucker in space: the path without the points that lie within `off_m` of what is left. No stretch
+/// grows longer than `longest_m` over points that were there.
+pub(super) fn simplified(path: &[glam::DVec3], off_m: f64, longest_m: f64) -> Vec<glam::DVec3> {
+    if path.len() < 3 {
+        return path.to_vec();
+    }
+    let mut keep = vec![false; path.len()];
+    keep[0] = true;
+    keep[path.len() - 1] = true;
+    let mut open = vec![(0, path.len() - 1)];
+    while let Some((i, j)) = open.pop() {
+        let (a, b) = (path[i], path[j]);
+        let d = b - a;
+        let off = |p: glam::DVec3| p.distance(a + d * ((p - a).dot(d) / d.length_squared().max(1e-12)).clamp(0.0, 1.0));
+        let far = (i + 1..j).map(|k| (off(path[k]), k)).max_by(|x, y| x.0.total_cmp(&y.0));
+        let Some((worst, at)) = far else { continue };
+        let at = if worst > off_m {
+            at
+        } else if d.length() > longest_m {
+            (i + j) / 2
+        } else {
+            continue;
+        };
+        keep[at] = true;
+        open.extend([(i, at), (at, j)]);
+    }
+    path.iter().zip(keep).filter(|(_, k)| *k).map(|(p, _)| *p).collect()
+}

@@ -76,7 +76,23 @@ fn sections(line: &[Point3], step: Option<f64>) -> Vec<Point3> {
     out
 }
 
+/// Height of a way that leaves the ground, a bridge or a cutting: its own where that is clearly above or below.
+/// A line without heights (0) and one far off the ground follow the ground.
+fn deck(scene: &Scene, p: &Point3) -> Option<f64> {
+    let ground = scene.relief?.height_at(p[0], p[1])?;
+    let over = p[2] - ground;
+    (p[2].abs() > 1e-6 && !(-2.0..=1.0).contains(&over) && over.abs() < 60.0).then_some(p[2])
+}
+
 pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribbon) {
+    let thinned: Vec<Point3>;
+    let line = if scene.steps == 0 {
+        line
+    } else {
+        let path: Vec<glam::DVec3> = line.iter().map(|p| (*p).into()).collect();
+        thinned = super::plan::simplified(&path, scene.coarser(0.15), f64::INFINITY).into_iter().map(|p| p.to_array()).collect();
+        &thinned
+    };
     let mut path = sections(line, scene.relief.map(|_| shape.step_m));
     let n = path.len();
     if n < 2 {
@@ -96,7 +112,11 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
     let mut rows: Vec<Vec<u32>> = Vec::with_capacity(n);
     let mut ends = Vec::with_capacity(2);
     let mut mesh = sink.mesh(shape.role);
-    let point = |x: f64, y: f64, own: f64| [x, y, scene.ground(x, y, own) + shape.lift_m];
+    let decks: Vec<Option<f64>> = path.iter().map(|p| deck(scene, p)).collect();
+    let point = |x: f64, y: f64, i: usize| {
+        let z = decks[i].unwrap_or_else(|| scene.ground(x, y, path[i][2]));
+        [x, y, z + shape.lift_m]
+    };
     for i in 0..n {
         if i > 0 {
             along += (path[i][0] - path[i - 1][0]).hypot(path[i][1] - path[i - 1][1]);
@@ -120,12 +140,13 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
         let right = [(before[1] + after[1]) / s, -(before[0] + after[0]) / s];
         let (a, b) = (path[i.saturating_sub(1)], path[(i + 1).min(n - 1)]);
         let run = (b[0] - a[0]).hypot(b[1] - a[1]).max(1e-6);
-        let rise = (scene.ground(b[0], b[1], b[2]) - scene.ground(a[0], a[1], a[2])) / run;
+        let level = |i: usize| decks[i].unwrap_or_else(|| scene.ground(path[i][0], path[i][1], path[i][2]));
+        let rise = (level((i + 1).min(n - 1)) - level(i.saturating_sub(1))) / run;
         let normal = [-rise * (b[0] - a[0]) / run, -rise * (b[1] - a[1]) / run, 1.0];
         let row = (0..=shape.across)
             .map(|k| {
                 let t = (2.0 * k as f64 / shape.across as f64 - 1.0) * half;
-                let p = point(path[i][0] + right[0] * t, path[i][1] + right[1] * t, path[i][2]);
+                let p = point(path[i][0] + right[0] * t, path[i][1] + right[1] * t, i);
                 mesh.vertex(p, normal, [t, along], shape.uv2)
             })
             .collect();
@@ -142,7 +163,7 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
     // Half discs at the ends fill the corners of junctions.
     for (i, along, out, normal) in ends {
         let p = path[i];
-        let hub = mesh.vertex(point(p[0], p[1], p[2]), normal, [0.0, along], shape.uv2);
+        let hub = mesh.vertex(point(p[0], p[1], i), normal, [0.0, along], shape.uv2);
         let side = if i == 0 { -1.0 } else { 1.0 };
         const STEPS: usize = 8;
         let rim: Vec<u32> = (0..=STEPS)
@@ -150,7 +171,7 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
                 let (sin, cos) = (std::f64::consts::PI * (k as f64 / STEPS as f64)).sin_cos();
                 // From the right of the outward way round to its left.
                 let d = [out[1] * cos + out[0] * sin, -out[0] * cos + out[1] * sin];
-                let q = point(p[0] + d[0] * half, p[1] + d[1] * half, p[2]);
+                let q = point(p[0] + d[0] * half, p[1] + d[1] * half, i);
                 mesh.vertex(q, normal, [cos * half * side, along + sin * half * side], shape.uv2)
             })
             .collect();

@@ -38,6 +38,9 @@ impl<'a> Sink<'a> {
         let out = self.meshes.entry(role).or_insert_with(|| Primitive { role: Some(role), ..Primitive::default() });
         Mesh { place: self.place, out, row: self.row }
     }
+    pub fn row(&self) -> u32 {
+        self.row
+    }
     pub fn local(&self, p: Point3) -> [f32; 3] {
         self.place.local(p).map(|v| v as f32)
     }

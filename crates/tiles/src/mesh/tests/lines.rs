@@ -138,6 +138,17 @@ fn a_road_is_as_wide_as_it_says_and_follows_the_ground() {
 }
 
 #[test]
+fn a_bridge_keeps_its_deck() {
+    let roads = layer(Theme::Road, &[("class", FieldKind::Text)]);
+    let line: Vec<Point3> = [[0.0, 0.0, 200.0], [0.0, 40.0, 209.0], [0.0, 80.0, 209.0], [0.0, 120.0, 200.0]].map(at).into();
+    let c = content(&roads, vec![feature("r", Geometry::LineString(line), vec!["local".into()])], 0, Some(&hillside()));
+    let heights: Vec<f64> = role(&c, Role::Road).positions.iter().map(|p| working(&c, *p)[2]).collect();
+    let top = heights.iter().copied().fold(f64::MIN, f64::max);
+    let low = heights.iter().copied().fold(f64::MAX, f64::min);
+    assert!((top - 209.06).abs() < 0.01 && (low - 199.885).abs() < 0.02, "{low} to {top}");
+}
+
+#[test]
 fn a_parcel_lies_on_the_ground_in_small_triangles() {
     let parcels = layer(Theme::Parcel, &[("land_use", FieldKind::Text)]);
     let mut p = rect(0.0, 0.0, 150.0, 90.0, 0.0);
@@ -197,6 +208,14 @@ fn wells_go_down_hydrants_stand_and_trees_are_counted() {
     let well = role(&c, Role::Well);
     let low = well.positions.iter().map(|p| working(&c, *p)[2]).fold(f64::INFINITY, f64::min);
     assert!((low - 197.0).abs() < 1e-2, "{low}");
+    // Covers lie on the ground, the hydrant reaches 0.78 m over it.
+    let fittings: Vec<_> = c.primitives.iter().filter(|p| p.role == Some(Role::Fitting)).flat_map(|p| &p.instances).collect();
+    let top = |id: &str| {
+        let of = fittings.iter().filter(|i| c.features.ids[i.feature_row as usize] == id);
+        of.map(|i| working(&c, i.translation)[2] + f64::from(i.scale[2])).fold(f64::MIN, f64::max)
+    };
+    assert!((top("well") - 200.03).abs() < 2e-3 && (top("hydrant") - 200.78).abs() < 2e-3 && (top("tank") - 201.6).abs() < 2e-3);
+    assert_eq!(fittings.iter().map(|i| i.feature_row).collect::<std::collections::BTreeSet<_>>().len(), kinds.len());
 
     let trees = layer(Theme::Tree, &[("species", Text), ("height_m", Float), ("crown_m", Float)]);
     let grove: Vec<Feature> = (0..400)
