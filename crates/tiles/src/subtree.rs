@@ -45,6 +45,8 @@ pub(crate) struct Availability {
     pub tiles: Vec<bool>,
     pub contents: Vec<bool>,
     pub children: Vec<bool>,
+    /// Of each tile there is, in the order of its bits.
+    pub regions: Vec<[f64; 6]>,
 }
 
 impl Availability {
@@ -72,6 +74,14 @@ impl Availability {
             "contentAvailability": [entry(&self.contents)],
             "childSubtreeAvailability": entry(&self.children),
         });
+        if !self.regions.is_empty() {
+            views.push(json!({ "buffer": 0, "byteOffset": binary.len(), "byteLength": self.regions.len() * 48 }));
+            binary.extend(self.regions.iter().flatten().flat_map(|v| v.to_le_bytes()));
+            form["propertyTables"] = json!([{
+                "class": "strata_tile", "count": self.regions.len(), "properties": { "region": { "values": views.len() - 1 } },
+            }]);
+            form["tileMetadata"] = 0.into();
+        }
         if !views.is_empty() {
             form["buffers"] = json!([{ "byteLength": binary.len() }]);
             form["bufferViews"] = Value::Array(views);

@@ -12,6 +12,8 @@ use strata_model::{Bounds2, Bounds3, Feature, FieldKind, Layer, Point3, Theme, W
 
 const DEEPEST: u32 = 16;
 const SUBTREE_LEVELS: u32 = 4;
+/// Room below the lowest point, for skirts of the ground.
+const FOOTROOM_M: f64 = 12.0;
 
 /// Measures by theme.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +61,29 @@ pub struct TilesetPlan {
     max_level: u32,
     first_content_level: u32,
     features: usize,
-    /// For each level the Morton codes of the cells that hold a feature, sorted.
-    levels: Vec<Vec<u64>>,
+    /// For each level the cells that hold a feature.
+    levels: Vec<Level>,
+}
+
+/// Cells of one level in Morton order.
+#[derive(Debug, Clone, Default)]
+struct Level {
+    codes: Vec<u64>,
+    /// What the features of a cell reach over: west, south, east, north (rad), heights (m). Features may stand
+    /// out of their cell.
+    regions: Vec<[f64; 6]>,
+}
+
+impl Level {
+    fn add(&mut self, code: u64, region: &[f64; 6]) {
+        match self.regions.last_mut().filter(|_| self.codes.last() == Some(&code)) {
+            Some(r) => (0..6).for_each(|k| r[k] = if matches!(k, 0 | 1 | 4) { r[k].min(region[k]) } else { r[k].max(region[k]) }),
+            None => {
+                self.codes.push(code);
+                self.regions.push(*region);
+            }
+        }
+    }
 }
 
 /// One cell of the quadtree.
@@ -98,7 +121,7 @@ impl TilesetPlan {
             }
             all.merge(&b);
             tallest = tallest.max(b.max[2] - b.min[2]);
-            places.push(frame.geographic_from_working([c[0], c[1]])?.map(f64::to_radians));
+            places.push((frame.geographic_from_working([c[0], c[1]])?.map(f64::to_radians), b));
         }
         if places.is_empty() {
             return Ok(None);
@@ -116,11 +139,24 @@ impl TilesetPlan {
         let size_m = (0..2).map(|k| (geo.max[k] - geo.min[k]) * metres[k]).fold(load.least_m, f64::max);
         let half = metres.map(|m| size_m / m / 2.0);
         let centre = [0, 1].map(|k| (geo.min[k] + geo.max[k]) / 2.0);
-        let heights = [all.min[2] - 20.0, all.max[2] + headroom].map(|h| h + frame.geoid_offset_m);
+        let heights = [all.min[2] - FOOTROOM_M, all.max[2] + headroom].map(|h| h + frame.geoid_offset_m);
         let region = [centre[0] - half[0], centre[1] - half[1], centre[0] + half[0], centre[1] + half[1], heights[0], heights[1]];
 
-        let mut codes: Vec<u64> = places.iter().map(|p| leaf_code(&region, *p, DEEPEST)).collect();
-        codes.sort_unstable();
+        let mut items: Vec<(u64, [f64; 6])> = places
+            .iter()
+            .map(|(p, b)| {
+                // Grid and true north differ by less than 2° in a zone, metres to the radian by less than 0.5 %.
+                let side = [0, 1].map(|k| (b.max[k] - b.min[k]) / 2.0);
+                let reach = [0, 1].map(|k| (side[k] + 0.035 * side[1 - k] + load.overhang_m) * 1.006 / metres[k]);
+                let low = b.min[2] - FOOTROOM_M + frame.geoid_offset_m;
+                let high = b.max[2] + headroom + frame.geoid_offset_m;
+                let own = [p[0] - reach[0], p[1] - reach[1], p[0] + reach[0], p[1] + reach[1], low, high];
+                let within = [0, 1, 2, 3].map(|k| own[k].clamp(region[k % 2], region[k % 2 + 2]));
+                (leaf_code(&region, *p, DEEPEST), [within[0], within[1], within[2], within[3], low, high])
+            })
+            .collect();
+        items.sort_unstable_by_key(|i| i.0);
+        let codes: Vec<u64> = items.iter().map(|i| i.0).collect();
         let fullest = |level: u32| {
             let shift = 2 * (DEEPEST - level);
             codes.chunk_by(|a, b| a >> shift == b >> shift).map(<[u64]>::len).max().unwrap_or(0)
@@ -130,13 +166,14 @@ impl TilesetPlan {
             max_level += 1;
         }
         let first_content_level = (0..=max_level).find(|&l| fullest(l) <= load.most).unwrap_or(max_level);
-        let levels = (0..=max_level)
-            .map(|l| {
-                let mut of: Vec<u64> = codes.iter().map(|c| c >> (2 * (DEEPEST - l))).collect();
-                of.dedup();
-                of
-            })
-            .collect();
+        let mut levels: Vec<Level> = vec![Level::default(); max_level as usize + 1];
+        for (code, own) in &items {
+            levels[max_level as usize].add(code >> (2 * (DEEPEST - max_level)), own);
+        }
+        for l in (0..max_level as usize).rev() {
+            let (coarse, fine) = levels.split_at_mut(l + 1);
+            fine[0].codes.iter().zip(&fine[0].regions).for_each(|(code, own)| coarse[l].add(code >> 2, own));
+        }
         Ok(Some(Self {
             layer: layer.id.to_string(),
             title: if layer.title_en.is_empty() { layer.id.to_string() } else { layer.title_en.clone() },
@@ -159,12 +196,18 @@ impl TilesetPlan {
     pub fn region(&self) -> [f64; 6] {
         self.region
     }
+    /// What the features of a cell reach over, within the whole region; `None` where none are.
+    pub fn reach(&self, level: u32, x: u32, y: u32) -> Option<[f64; 6]> {
+        let of = self.levels.get(level as usize)?;
+        let at = of.codes.binary_search(&morton(x, y)).ok()?;
+        of.regions.get(at).copied()
+    }
     pub fn feature_count(&self) -> usize {
         self.features
     }
     fn has(&self, level: u32, x: u32, y: u32) -> bool {
         let side = 1u32.checked_shl(level).unwrap_or(0);
-        level <= self.max_level && x < side && y < side && self.levels[level as usize].binary_search(&morton(x, y)).is_ok()
+        level <= self.max_level && x < side && y < side && self.levels[level as usize].codes.binary_search(&morton(x, y)).is_ok()
     }
     /// Is there content to ask for?
     pub fn has_content(&self, level: u32, x: u32, y: u32) -> bool {
@@ -173,7 +216,7 @@ impl TilesetPlan {
     /// Cells with content, coarse to fine: the work of a bulk build.
     pub fn cells(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
         (self.first_content_level..=self.max_level).flat_map(move |level| {
-            self.levels[level as usize].iter().map(move |&code| {
+            self.levels[level as usize].codes.iter().map(move |&code| {
                 let (x, y) = unmorton(code);
                 (level, x, y)
             })
@@ -182,7 +225,7 @@ impl TilesetPlan {
     /// Roots of the subtrees there are.
     pub fn subtrees(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
         (0..=self.max_level).step_by(SUBTREE_LEVELS as usize).flat_map(move |level| {
-            self.levels[level as usize].iter().map(move |&code| {
+            self.levels[level as usize].codes.iter().map(move |&code| {
                 let (x, y) = unmorton(code);
                 (level, x, y)
             })
@@ -251,6 +294,13 @@ impl TilesetPlan {
                 "id": format!("strata_{class}"),
                 "classes": {
                     class.clone(): { "name": self.title, "properties": properties },
+                    "strata_tile": { "properties": {
+                        // Features stand out of their cells; a client that reads this culls and refines by what is there.
+                        "region": {
+                            "type": "SCALAR", "componentType": "FLOAT64", "array": true, "count": 6, "required": true,
+                            "semantic": "TILE_BOUNDING_REGION",
+                        },
+                    }},
                     "strata_tileset": { "properties": {
                         "layer": { "type": "STRING", "required": true },
                         "theme": { "type": "STRING", "required": true },
@@ -290,11 +340,14 @@ impl TilesetPlan {
         for d in 0..=depth {
             let count = 1usize << (2 * d);
             let mut row = vec![false; count];
-            if let Some(codes) = self.levels.get((level + d) as usize) {
+            if let Some(of) = self.levels.get((level + d) as usize) {
                 let first = root << (2 * d);
-                let at = codes.partition_point(|&c| c < first);
-                for c in codes[at..].iter().take_while(|&&c| c < first + count as u64) {
+                let from = of.codes.partition_point(|&c| c < first);
+                for (c, own) in of.codes[from..].iter().zip(&of.regions[from..]).take_while(|(c, _)| **c < first + count as u64) {
                     row[(c - first) as usize] = true;
+                    if d < depth {
+                        bits.regions.push(*own);
+                    }
                 }
             }
             if d == depth {

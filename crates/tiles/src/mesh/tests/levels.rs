@@ -151,12 +151,22 @@ fn the_ground_is_whole_at_every_level() {
 fn the_region_holds_whatever_is_drawn() {
     let (buildings, many) = quarter(12, 40.0);
     let (terrain, blocks) = ground(2);
-    for (layer, features) in [(buildings, many), (terrain, blocks)] {
+    let roads = layer(Theme::Road, &[("class", FieldKind::Text)]);
+    let streets = (0..40)
+        .map(|i| {
+            let (e, n) = (ORIGIN[0] + f64::from(i % 7) * 150.0, ORIGIN[1] + f64::from(i % 11) * 90.0);
+            let line = vec![[e, n, 200.0], [e + 300.0, n + f64::from(i) * 9.0, 204.0], [e + 320.0, n - 200.0, 199.0]];
+            feature(&format!("r{i}"), Geometry::LineString(line), vec!["expressway".into()])
+        })
+        .collect();
+    for (layer, features) in [(buildings, many), (terrain, blocks), (roads, streets)] {
         let plan = plan_of(&layer, &features);
-        let r = plan.region();
+        let whole = plan.region();
         let batch = FeatureBatch { layer, features };
         for at in plan.cells().collect::<Vec<_>>() {
             let c = content_at(&plan, &batch, at).expect("something");
+            let r = plan.reach(at.0, at.1, at.2).expect("it has features");
+            assert!([0, 1, 4].iter().all(|k| whole[*k] <= r[*k]) && [2, 3, 5].iter().all(|k| whole[*k] >= r[*k]));
             for p in c.primitives.iter().flat_map(|p| &p.positions) {
                 let w = working(&c, *p);
                 let g = frame().geographic_from_working([w[0], w[1]]).expect("inside").map(f64::to_radians);
@@ -196,7 +206,7 @@ fn subtrees_tell_exactly_the_cells_that_hold_features() {
     let form = plan.tileset_json();
     let depth = form["root"]["implicitTiling"]["subtreeLevels"].as_u64().expect("a number") as u32;
     assert_eq!(form["root"]["implicitTiling"]["availableLevels"], max + 1);
-    let mut got = BTreeSet::new();
+    let (mut got, mut reaches) = (BTreeSet::new(), 0);
     let mut children = BTreeSet::new();
     for (l0, x0, y0) in plan.subtrees().collect::<Vec<_>>() {
         let (form, binary) = bits(&plan.subtree(l0, x0, y0).expect("a subtree"));
@@ -209,6 +219,13 @@ fn subtrees_tell_exactly_the_cells_that_hold_features() {
                 binary[offset + i / 8] >> (i % 8) & 1 == 1
             }
         };
+        // The metadata has one region for each tile, in the order of the bits.
+        let table = &form["propertyTables"][form["tileMetadata"].as_u64().expect("a table") as usize];
+        let offset = form_offset(&form, table["properties"]["region"]["values"].as_u64().expect("a view") as usize);
+        let first: Vec<f64> =
+            binary[offset..offset + 48].chunks_exact(8).map(|c| f64::from_le_bytes(c.try_into().expect("8 bytes"))).collect();
+        assert_eq!(first, plan.reach(l0, x0, y0).expect("it is there"));
+        reaches += table["count"].as_u64().expect("a count") as usize;
         for d in 0..=depth {
             for y in 0..1u32 << d {
                 for x in 0..1u32 << d {
@@ -227,6 +244,7 @@ fn subtrees_tell_exactly_the_cells_that_hold_features() {
         }
     }
     assert_eq!(got, want);
+    assert_eq!(reaches, want.len());
     assert_eq!(children, plan.subtrees().filter(|s| s.0 > 0).collect());
     assert!(plan.subtree(0, 1, 0).is_none() && plan.subtree(1, 0, 0).is_none() && plan.subtree(99, 0, 0).is_none());
     assert!(plan.cell(&frame(), 99, 0, 0).expect("no fault").is_none());
