@@ -1,1 +1,41 @@
-//! The HTTP door: an empty room as yet, its pins kept building.
+//! The HTTP door: the only room that knows HTTP.
+//!
+//! Every answer is a plain function of the city's state and of an [`Ask`]: [`ROUTES`] names them all, and the
+//! router is built from that table, so that a test can walk through every door there is. What is the same for all
+//! doors (who asks, limits, time, entity tags, packing, problems) stands once, in `router`.
+//!
+//! - `access`: who asks; the token's keeper sees all, everyone else what is public. A hidden layer answers as a
+//!   missing one.
+//! - `content`: vector tiles, terrain pictures and styles, also for callers in the same process.
+//! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
+//! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
+//! - `problem`: every refusal is an RFC 9457 problem with a stable code.
+
+mod access;
+mod api;
+mod ask;
+mod content;
+mod crs;
+mod geojson;
+mod items;
+mod limits;
+mod ogc;
+mod openapi;
+mod pages;
+mod problem;
+mod proposals;
+mod relief;
+mod reply;
+mod router;
+mod routes;
+mod state;
+
+pub use access::Actor;
+pub use ask::{Ask, Headers, Params};
+pub use content::{Content, content};
+pub use limits::Limits;
+pub use problem::Problem;
+pub use reply::{Keep, Reply};
+pub use router::{router, serve};
+pub use routes::{Access, Answer, ROUTES, Route, Verb};
+pub use state::{CityState, Config, ServerError};

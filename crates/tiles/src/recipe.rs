@@ -61,6 +61,11 @@ impl LayerRecipe {
     pub fn keeps(&self, layer: &Layer, feature: &Feature, zoom: u8) -> bool {
         self.rules_at(layer, zoom).iter().all(|f| f.matches(layer, feature))
     }
+    /// The rules at a zoom as one filter, for a query that need not read what would be left out.
+    pub fn filter_at(&self, layer: &Layer, zoom: u8) -> Option<Filter> {
+        let rules: Vec<Filter> = self.rules_at(layer, zoom).into_iter().cloned().collect();
+        (!rules.is_empty()).then_some(Filter::And(rules))
+    }
     /// The filters that hold at a zoom for a layer.
     pub(crate) fn rules_at(&self, layer: &Layer, zoom: u8) -> Vec<&Filter> {
         let scope = strata_model::Scope::everything();

@@ -1,0 +1,134 @@
+//! What all doors share.
+
+use crate::{Content, Limits, access::Door, access::lock, pages::Pages};
+use moka::sync::Cache;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicUsize},
+};
+use strata_engine::{Engine, Snapshot};
+use strata_model::{Instant, LayerId, Scope, WorkingFrame};
+use strata_scene::Anchor;
+use strata_store::{CityMeta, Store};
+use strata_tiles::{LayerRecipe, Recipe, TilesError};
+use tokio::sync::Semaphore;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error(transparent)]
+    Tiles(#[from] TilesError),
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the listener failed: {0}")]
+    Listen(std::io::Error),
+    #[error("the token has {0} characters, fewer than 16")]
+    ShortToken(usize),
+}
+
+pub struct Config {
+    /// Where it listens, for links when no public address is set; `serve` puts the true port in.
+    pub listen: String,
+    pub token: String,
+    /// The built viewer (`viewer/dist`); without it `/` is a plain page.
+    pub viewer: Option<PathBuf>,
+    pub scenes: BTreeMap<String, Value>,
+    pub limits: Limits,
+    /// `https://twin.example`: what links begin with. The `Host` header never decides.
+    pub public_url: Option<String>,
+    pub now: fn() -> Instant,
+    /// Room for finished tiles, bytes.
+    pub cache_bytes: u64,
+}
+
+/// One open city behind the door.
+pub struct CityState {
+    pub engine: Arc<Engine>,
+    pub frame: Arc<WorkingFrame>,
+    pub meta: CityMeta,
+    pub anchors: Vec<Anchor>,
+    pub config: Config,
+    store: Mutex<Store>,
+    pub(crate) door: Door,
+    recipe: Recipe,
+    pub(crate) cache: Cache<String, Content>,
+    pub(crate) pages: Pages,
+    pub(crate) base: OnceLock<String>,
+    pub(crate) running: Semaphore,
+    pub(crate) waiting: AtomicUsize,
+}
+
+impl CityState {
+    /// The engine's segments are up to the store's head already.
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        frame: Arc<WorkingFrame>,
+        anchors: Vec<Anchor>,
+        config: Config,
+    ) -> Result<Self, ServerError> {
+        if config.token.len() < 16 {
+            return Err(ServerError::ShortToken(config.token.len()));
+        }
+        let secure = config.public_url.as_deref().is_some_and(|u| u.starts_with("https://"));
+        Ok(Self {
+            meta: store.meta().clone(),
+            door: Door::new(&config.token, secure),
+            recipe: Recipe::built_in()?,
+            cache: Cache::builder()
+                .max_capacity(config.cache_bytes)
+                .weigher(|k: &String, c: &Content| u32::try_from(k.len() + c.weight()).unwrap_or(u32::MAX))
+                .build(),
+            pages: Pages::load(config.viewer.as_deref())?,
+            base: OnceLock::new(),
+            running: Semaphore::new(config.limits.running),
+            waiting: AtomicUsize::new(0),
+            store: Mutex::new(store),
+            engine,
+            frame,
+            anchors,
+            config,
+        })
+    }
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+    pub fn snapshot(&self) -> Snapshot {
+        self.engine.snapshot()
+    }
+    pub fn now(&self) -> Instant {
+        (self.config.now)()
+    }
+    pub fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+    /// What absolute links begin with, without a slash at the end.
+    pub fn base(&self) -> String {
+        match (&self.config.public_url, self.base.get()) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(base)) => base.clone(),
+            (None, None) => format!("http://{}", self.config.listen),
+        }
+    }
+    pub(crate) fn recipe(&self, layer: &LayerId) -> LayerRecipe {
+        let mut recipe = self.recipe.layer(layer.as_str());
+        recipe.max_bytes = recipe.max_bytes.min(self.limits().tile_bytes);
+        recipe.max_features = recipe.max_features.min(self.limits().tile_features);
+        recipe
+    }
+    /// `[west, south, east, north]` and `[lowest_m, highest_m]` (ellipsoidal) of a layer.
+    pub(crate) fn extent(&self, snapshot: &Snapshot, layer: &LayerId, scope: &Scope) -> Option<([f64; 4], [f64; 2])> {
+        let b = snapshot.bounds(layer, scope)?;
+        let mut out = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        for i in 0..=4 {
+            for j in 0..=4 {
+                let at = |k: usize, n: i32| b.min[k] + (b.max[k] - b.min[k]) * f64::from(n) / 4.0;
+                let [lon, lat] = self.frame.geographic_from_working([at(0, i), at(1, j)]).ok()?;
+                out = [out[0].min(lon), out[1].min(lat), out[2].max(lon), out[3].max(lat)];
+            }
+        }
+        let h = self.frame.geoid_offset_m;
+        Some((out, [b.min[2] + h, b.max[2] + h]))
+    }
+}

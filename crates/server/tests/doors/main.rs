@@ -1,0 +1,9 @@
+//! A small city with public and hidden layers behind the real router.
+
+mod abuse;
+mod access;
+mod city;
+mod clients;
+mod features;
+mod tiles;
+mod writes;
