@@ -27,46 +27,45 @@ pub fn address(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
 pub fn city(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     let (snapshot, scope) = (state.snapshot(), &ask.actor.scope);
     let key = format!("city|{}|{}|{}", snapshot.version().0, state.base(), scope.cache_key());
-    if let Some(kept) = state.cache.get(&key) {
-        return Ok(kept.into());
-    }
-    let mut changes: BTreeMap<i32, (u64, u64)> = BTreeMap::new();
-    let mut all: Option<[f64; 4]> = None;
-    let mut layers = Vec::new();
-    for layer in snapshot.layers(scope) {
-        for (day, begun, ended) in snapshot.change_days(&layer.id, scope) {
-            let n = changes.entry(day).or_default();
-            *n = (n.0 + u64::from(begun), n.1 + u64::from(ended));
+    let made = state.kept(key, || {
+        let mut changes: BTreeMap<i32, (u64, u64)> = BTreeMap::new();
+        let mut all: Option<[f64; 4]> = None;
+        let mut layers = Vec::new();
+        for layer in snapshot.layers(scope) {
+            for (day, begun, ended) in snapshot.change_days(&layer.id, scope) {
+                let n = changes.entry(day).or_default();
+                *n = (n.0 + u64::from(begun), n.1 + u64::from(ended));
+            }
+            let extent = state.extent(&snapshot, &layer.id, scope);
+            if let Some((b, _)) = extent {
+                let a = all.get_or_insert(b);
+                *a = [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])];
+            }
+            let count = snapshot.count(&Query::all(layer.id.clone(), scope.clone()))?;
+            let mut one = layer_json(&layer);
+            one["bounds"] = json!(extent.map(|e| e.0));
+            one["heights_m"] = json!(extent.map(|e| e.1));
+            one["count"] = count.into();
+            one["fields"] = json!(layer.fields);
+            one["tiles"] = format!("/tiles/{}.json", layer.id).into();
+            one["tileset"] = format!("/3dtiles/{}/tileset.json", layer.id).into();
+            one["items"] = format!("/ogc/collections/{}/items", layer.id).into();
+            layers.push(one);
         }
-        let extent = state.extent(&snapshot, &layer.id, scope);
-        if let Some((b, _)) = extent {
-            let a = all.get_or_insert(b);
-            *a = [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])];
-        }
-        let count = snapshot.count(&Query::all(layer.id.clone(), scope.clone()))?;
-        let mut one = layer_json(&layer);
-        one["bounds"] = json!(extent.map(|e| e.0));
-        one["heights_m"] = json!(extent.map(|e| e.1));
-        one["count"] = count.into();
-        one["fields"] = json!(layer.fields);
-        one["tiles"] = format!("/tiles/{}.json", layer.id).into();
-        one["items"] = format!("/ogc/collections/{}/items", layer.id).into();
-        layers.push(one);
-    }
-    let changes: Vec<Value> = changes.into_iter().map(|(day, (begun, ended))| json!([day, begun, ended])).collect();
-    let made = Content::json(&json!({
-        "name": state.meta.name,
-        "crs": state.meta.crs,
-        "geoid_offset_m": state.meta.geoid_offset_m,
-        "synthetic": state.meta.synthetic,
-        "version": snapshot.version(),
-        "bounds": all,
-        "layers": layers,
-        "anchors": state.anchors,
-        "changes": changes,
-    }))
-    .packed();
-    state.cache.insert(key, made.clone());
+        let changes: Vec<Value> = changes.into_iter().map(|(day, (begun, ended))| json!([day, begun, ended])).collect();
+        Ok(Content::json(&json!({
+            "name": state.meta.name,
+            "crs": state.meta.crs,
+            "geoid_offset_m": state.meta.geoid_offset_m,
+            "synthetic": state.meta.synthetic,
+            "version": snapshot.version(),
+            "bounds": all,
+            "layers": layers,
+            "anchors": state.anchors,
+            "changes": changes,
+        }))
+        .packed())
+    })?;
     Ok(made.into())
 }
 

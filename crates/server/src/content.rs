@@ -1,6 +1,6 @@
-//! Vector tiles, terrain pictures and styles by their address: for the routes and for callers in the same process.
+//! Vector tiles, 3D Tiles, terrain pictures and styles by their address: for the routes and for callers in the same process.
 
-use crate::{CityState, Problem, ask::Params, relief::Relief, reply};
+use crate::{CityState, Problem, ask::Params, relief::Relief, reply, threed};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -37,7 +37,7 @@ impl Content {
     }
 }
 
-/// `/tiles/{layer}.json`, `/tiles/{layer}/{z}/{x}/{y}.mvt`, `/terrain/{z}/{x}/{y}.png`, `/styles`,
+/// `/tiles/{layer}.json`, `/tiles/{layer}/{z}/{x}/{y}.mvt`, `/3dtiles/{layer}/…`, `/terrain/{z}/{x}/{y}.png`, `/styles`,
 /// `/styles/{scene}.json`; of the query `t` (valid time) and `v` (record version) count. What the scope hides is
 /// [`Problem::not_found`], as what is not there.
 pub fn content(state: &CityState, address: &str, scope: &Scope) -> Result<Content, Problem> {
@@ -53,6 +53,7 @@ pub fn content(state: &CityState, address: &str, scope: &Scope) -> Result<Conten
             Some(y) => tile(state, layer, [z, x, y], &query, scope),
             None => Err(Problem::not_found()),
         },
+        ["3dtiles", layer, rest @ ..] => threed::content(state, layer, rest, scope),
         ["terrain", z, x, y] => match y.strip_suffix(".png") {
             Some(y) => terrain(state, [z, x, y], &query, scope),
             None => Err(Problem::not_found()),
@@ -98,33 +99,27 @@ fn tile(state: &CityState, layer: &str, zxy: [&str; 3], query: &Params, scope: &
     let at = query.get("t").map(Instant::parse).transpose()?;
     let version = version(state, query)?;
     let key = format!("mvt|{}|{id}|{}/{}/{}|{at:?}|{version:?}|{}", snapshot.version().0, tile.z, tile.x, tile.y, scope.cache_key());
-    if let Some(kept) = state.cache.get(&key) {
-        return Ok(kept);
-    }
     let recipe = state.recipe(&id);
-    let made = if recipe.covers(tile.z) {
+    state.kept(key, || {
         let share = f64::from(mvt::BUFFER) / f64::from(mvt::EXTENT);
         // A tile where the city's CRS has no answer holds nothing of the city.
-        let Ok(bounds) = tile.bounds_working(&state.frame, share) else { return Ok(Content::new(reply::MVT, Vec::new())) };
+        let Some(bounds) = tile.bounds_working(&state.frame, share).ok().filter(|_| recipe.covers(tile.z)) else {
+            return Ok(Content::new(reply::MVT, Vec::new()));
+        };
         let q = Query {
             bounds: Some(bounds.with_all_heights()),
             filter: recipe.filter_at(&layer, tile.z),
             version,
             limit: Some(recipe.max_features.saturating_mul(4)),
-            ..Query::all(id, scope.clone())
+            ..Query::all(id.clone(), scope.clone())
         };
-        let q = match at {
+        let batch = snapshot.query(&match at {
             Some(at) => q.at(at),
             None => q,
-        };
-        let batch = snapshot.query(&q)?;
+        })?;
         let encoded = encode_mvt(tile, &state.frame, &[(&recipe, &batch)])?;
-        Content { dropped: encoded.dropped, ..Content::new(reply::MVT, encoded.bytes).packed() }
-    } else {
-        Content::new(reply::MVT, Vec::new())
-    };
-    state.cache.insert(key, made.clone());
-    Ok(made)
+        Ok(Content { dropped: encoded.dropped, ..Content::new(reply::MVT, encoded.bytes).packed() })
+    })
 }
 
 fn terrain(state: &CityState, zxy: [&str; 3], query: &Params, scope: &Scope) -> Result<Content, Problem> {
@@ -134,21 +129,17 @@ fn terrain(state: &CityState, zxy: [&str; 3], query: &Params, scope: &Scope) -> 
     let tile = tile_id(zxy)?;
     let version = version(state, query)?;
     let key = format!("png|{}|{}/{}/{}|{version:?}|{}", snapshot.version().0, tile.z, tile.x, tile.y, scope.cache_key());
-    if let Some(kept) = state.cache.get(&key) {
-        return Ok(kept);
-    }
-    let none = || Problem::new("tile-out-of-range", "The terrain does not reach here.");
-    let bounds = tile.bounds_working(&state.frame, 0.01).map_err(|_| none())?;
-    let q = Query { bounds: Some(bounds.with_all_heights()), version, ..Query::all(layer.id.clone(), scope.clone()) };
-    let batch = snapshot.query(&q)?;
-    let relief = Relief::new(&batch, bounds);
-    if relief.is_empty() {
-        return Err(none());
-    }
-    let png = terrarium_png(tile, &state.frame, &|e, n| relief.height_m(e, n), 256)?;
-    let made = Content::new("image/png", png);
-    state.cache.insert(key, made.clone());
-    Ok(made)
+    state.kept(key, || {
+        let none = || Problem::new("tile-out-of-range", "The terrain does not reach here.");
+        let bounds = tile.bounds_working(&state.frame, 0.01).map_err(|_| none())?;
+        let q = Query { bounds: Some(bounds.with_all_heights()), version, ..Query::all(layer.id.clone(), scope.clone()) };
+        let relief = Relief::new(&snapshot.query(&q)?, bounds);
+        if relief.is_empty() {
+            return Err(none());
+        }
+        let png = terrarium_png(tile, &state.frame, &|e, n| relief.height_m(e, n), 256)?;
+        Ok(Content::new("image/png", png))
+    })
 }
 
 fn tilejson(state: &CityState, layer: &str, scope: &Scope) -> Result<Content, Problem> {

@@ -6,7 +6,7 @@
 //!
 //! - `access`: who asks; the token's keeper sees all, everyone else what is public. A hidden layer answers as a
 //!   missing one.
-//! - `content`: vector tiles, terrain pictures and styles, also for callers in the same process.
+//! - `content`, `threed`: vector tiles, 3D Tiles, terrain pictures and styles, also for callers in the same process.
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
 //! - `problem`: every refusal is an RFC 9457 problem with a stable code.
@@ -29,6 +29,7 @@ mod reply;
 mod router;
 mod routes;
 mod state;
+mod threed;
 
 pub use access::Actor;
 pub use ask::{Ask, Headers, Params};

@@ -1,6 +1,6 @@
 //! Heights under a tile: the TIN's triangles in a grid of cells.
 
-use strata_model::{Bounds2, FeatureBatch, Geometry, Point3};
+use strata_model::{Bounds2, FeatureBatch, Geometry, Instant, Point3};
 
 const CELLS: usize = 64;
 
@@ -14,7 +14,9 @@ pub struct Relief {
 impl Relief {
     pub fn new(batch: &FeatureBatch, bounds: Bounds2) -> Self {
         let mut out = Self { bounds, triangles: Vec::new(), cells: vec![Vec::new(); CELLS * CELLS] };
-        for f in &batch.features {
+        // Of ground that has changed through time the ground of today, where there is one.
+        let standing = batch.features.iter().any(|f| f.valid.to == Instant::MAX);
+        for f in batch.features.iter().filter(|f| !standing || f.valid.to == Instant::MAX) {
             let Geometry::Tin { points, triangles } = &f.geometry else { continue };
             for t in triangles {
                 let [Some(a), Some(b), Some(c)] = t.map(|i| points.get(i as usize).copied()) else { continue };

@@ -10,6 +10,8 @@ use serde_json::Value;
 pub const JSON: &str = "application/json";
 pub const GEOJSON: &str = "application/geo+json";
 pub const MVT: &str = "application/vnd.mapbox-vector-tile";
+pub const GLB: &str = "model/gltf-binary";
+pub const SUBTREE: &str = "application/octet-stream";
 pub const HTML: &str = "text/html; charset=utf-8";
 pub const OPENAPI: &str = "application/vnd.oai.openapi+json;version=3.0";
 

@@ -71,6 +71,8 @@ pub const ROUTES: &[Route] = &[
     get("/ogc/tileMatrixSets/{tms}", F, JSON, ogc::tile_matrix_set, "One tiling scheme"),
     get("/tiles/{layer}", &[], JSON, api::address, "TileJSON 3.0 of a layer: {layer}.json"),
     get("/tiles/{layer}/{z}/{x}/{y}", TIME, MVT, api::address, "Vector tile: {y}.mvt"),
+    get("/3dtiles/{layer}/{file}", &[], JSON, api::address, "Tileset of 3D Tiles 1.1: tileset.json"),
+    get("/3dtiles/{layer}/{kind}/{level}/{x}/{y}", &[], "*/*", api::address, "Content (glTF) or subtree of a tileset"),
     get("/terrain/{z}/{x}/{y}", &["v"], "image/png", api::address, "Terrain as a Terrarium picture: {y}.png"),
     get("/styles", &[], JSON, api::address, "Scenes"),
     get("/styles/{scene}", &[], JSON, api::address, "A scene as a MapLibre style: {scene}.json"),

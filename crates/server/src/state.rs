@@ -1,6 +1,6 @@
 //! What all doors share.
 
-use crate::{Content, Limits, access::Door, access::lock, pages::Pages};
+use crate::{Content, Limits, Problem, access::Door, access::lock, pages::Pages, threed::KeptPlan};
 use moka::sync::Cache;
 use serde_json::Value;
 use std::{
@@ -53,6 +53,7 @@ pub struct CityState {
     pub(crate) door: Door,
     recipe: Recipe,
     pub(crate) cache: Cache<String, Content>,
+    pub(crate) plans: Cache<String, KeptPlan>,
     pub(crate) pages: Pages,
     pub(crate) base: OnceLock<String>,
     pub(crate) running: Semaphore,
@@ -80,6 +81,7 @@ impl CityState {
                 .max_capacity(config.cache_bytes)
                 .weigher(|k: &String, c: &Content| u32::try_from(k.len() + c.weight()).unwrap_or(u32::MAX))
                 .build(),
+            plans: Cache::new(64),
             pages: Pages::load(config.viewer.as_deref())?,
             base: OnceLock::new(),
             running: Semaphore::new(config.limits.running),
@@ -110,6 +112,11 @@ impl CityState {
             (None, Some(base)) => base.clone(),
             (None, None) => format!("http://{}", self.config.listen),
         }
+    }
+    /// What is kept under the key, else made; of several who ask for the same at once one makes it. A problem is not
+    /// kept.
+    pub(crate) fn kept(&self, key: String, make: impl FnOnce() -> Result<Content, Problem>) -> Result<Content, Problem> {
+        self.cache.try_get_with(key, make).map_err(|e| (*e).clone())
     }
     pub(crate) fn recipe(&self, layer: &LayerId) -> LayerRecipe {
         let mut recipe = self.recipe.layer(layer.as_str());

@@ -62,6 +62,13 @@ const READS: &[(&str, u16, &str)] = &[
     ("/tiles/places/3/1.5/0.mvt", 400, "invalid-parameter"),
     ("/tiles/places/3/0/0", 404, "not-found"),
     ("/ogc/collections/places/tiles/WorldCRS84Quad/0/0/0", 404, "not-found"),
+    ("/3dtiles/buildings/content/0/0/99999999999.glb", 404, "tile-out-of-range"),
+    ("/3dtiles/buildings/content/31/0/0.glb", 404, "tile-out-of-range"),
+    ("/3dtiles/buildings/content/4294967295/4294967295/4294967295.glb", 404, "tile-out-of-range"),
+    ("/3dtiles/buildings/content/0/0/-1.glb", 404, "tile-out-of-range"),
+    ("/3dtiles/buildings/content/0/0/..%2f0.glb", 404, "tile-out-of-range"),
+    ("/3dtiles/buildings/a/../../cfg.toml", 404, "not-found"),
+    ("/3dtiles/buildings/cfg.toml", 404, "not-found"),
     // 20
     ("/tiles/places/0/0/0.mvt", 200, ""),
     // 47

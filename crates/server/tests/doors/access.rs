@@ -11,6 +11,8 @@ fn address(pattern: &str, hidden: bool) -> String {
     let file = pattern.ends_with("/tiles/{layer}").then_some(format!("{layer}.json"));
     pattern
         .replace("/api/features/{layer}/{id}", &format!("/api/features/{layer}/{feature}"))
+        .replace("/3dtiles/{layer}/{file}", &format!("/3dtiles/{layer}/tileset.json"))
+        .replace("{kind}/{level}/{x}/{y}", "subtrees/0/0/0.subtree")
         .replace("{layer}", file.as_deref().unwrap_or(layer))
         .replace("/collections/{id}", &format!("/collections/{layer}"))
         .replace("{fid}", feature)
@@ -71,6 +73,9 @@ async fn hidden_and_missing_are_the_same_bytes() {
         ("/ogc/collections/pipes/tiles/WebMercatorQuad/12/1495/3473", "/ogc/collections/nothing/tiles/WebMercatorQuad/12/1495/3473"),
         ("/tiles/pipes.json", "/tiles/nothing.json"),
         ("/tiles/pipes/12/3473/1495.mvt", "/tiles/nothing/12/3473/1495.mvt"),
+        ("/3dtiles/pipes/tileset.json", "/3dtiles/nothing/tileset.json"),
+        ("/3dtiles/pipes/content/0/0/0.glb", "/3dtiles/nothing/content/0/0/0.glb"),
+        ("/3dtiles/pipes/subtrees/0/0/0.subtree", "/3dtiles/nothing/subtrees/0/0/0.subtree"),
         ("/tiles/pipes/99/0/0.mvt", "/tiles/nothing/99/0/0.mvt"),
         ("/api/features/pipes/PIPE-0", "/api/features/nothing/PIPE-0"),
         ("/api/versions/1/diff/2?layer=pipes", "/api/versions/1/diff/2?layer=nothing"),

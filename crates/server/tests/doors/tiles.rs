@@ -33,6 +33,32 @@ async fn a_vector_tile_holds_what_stands_there() {
 }
 
 #[tokio::test]
+async fn the_tileset_leads_to_every_feature_once() {
+    let city = city();
+    let t = city.get("/3dtiles/buildings/tileset.json").await;
+    assert_eq!((t.status.as_u16(), t.header("content-type")), (200, "application/json"));
+    let t = t.json();
+    assert_eq!((&t["asset"]["version"], &t["root"]["implicitTiling"]["subdivisionScheme"]), (&"1.1".into(), &"QUADTREE".into()));
+    assert!(!t.to_string().contains("owner"), "a hidden attribute stands in no schema");
+    let levels = t["root"]["implicitTiling"]["availableLevels"].as_u64().expect("levels") as u32;
+    let subtree = city.get("/3dtiles/buildings/subtrees/0/0/0.subtree").await;
+    assert_eq!((subtree.status.as_u16(), &subtree.body[..4]), (200, &b"subt"[..]));
+    let (mut ids, leaf) = (Vec::new(), levels - 1);
+    for (x, y) in (0..1u32 << leaf).flat_map(|x| (0..1u32 << leaf).map(move |y| (x, y))) {
+        let glb = city.get(&format!("/3dtiles/buildings/content/{leaf}/{x}/{y}.glb")).await;
+        if glb.status == 200 {
+            assert_eq!(glb.header("content-type"), "model/gltf-binary");
+            let content = strata_tiles::decode_glb(&glb.body).expect("sound");
+            assert!(!content.features.columns.contains_key("owner"));
+            ids.extend(content.features.ids);
+        }
+    }
+    ids.sort();
+    assert_eq!(ids, ["b1", "b2", "b3"]);
+    assert_eq!(city.keeper("/3dtiles/pipes/tileset.json").await.status, 200);
+}
+
+#[tokio::test]
 async fn tilejson_and_styles_point_home_and_name_nothing_hidden() {
     let city = city();
     let t = city.get("/tiles/buildings.json").await.json();
