@@ -34,7 +34,7 @@ fn load(theme: Theme) -> Load {
     let l = |leaf, least_m, sharpness, most, overhang_m| Load { leaf, least_m, sharpness, most, overhang_m };
     match theme {
         Theme::Terrain => l(4, 512.0, 24.0, 4096, 1.0),
-        Theme::Building => l(300, 150.0, 16.0, 40_000, 5.0),
+        Theme::Building => l(300, 150.0, 16.0, 120_000, 5.0),
         Theme::Pipe => l(1500, 100.0, 24.0, 60_000, 5.0),
         Theme::PipePoint => l(1500, 100.0, 32.0, 60_000, 5.0),
         Theme::Tree => l(2000, 150.0, 32.0, 60_000, 20.0),
