@@ -13,6 +13,7 @@ demo: build
 test:
 	@tools/setup.sh test
 	cargo build --workspace --all-targets
+	@cd tests/web && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; }
 	cargo test --workspace
 
 bench:

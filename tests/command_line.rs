@@ -85,7 +85,7 @@ fn gdal_count(file: &Path, layer: &str) -> u64 {
 fn the_synthetic_district_is_what_its_truth_says() {
     let dir = scratch("demo");
     let city = dir.join("changchun");
-    strata_ok(&["demo", "--dir", text(&city)]);
+    strata_ok(&["demo", "--no-serve", "--dir", text(&city)]);
     let truth: Value = serde_json::from_slice(&fs::read(city.join("truth.json")).expect("truth.json")).expect("JSON");
     for (layer, n) in truth["counts"].as_object().expect("counts") {
         assert_eq!(Some(gdal_count(&city.join("record.gpkg"), layer)), n.as_u64(), "{layer}");
@@ -98,7 +98,7 @@ fn the_synthetic_district_is_what_its_truth_says() {
     let (old, now) = (standing("1955-01-01"), standing("2026-01-20"));
     assert!(old > 0 && old * 2 < now, "{old} houses in 1955, {now} now");
     // The same command again makes nothing new.
-    strata_ok(&["demo", "--dir", text(&city)]);
+    strata_ok(&["demo", "--no-serve", "--dir", text(&city)]);
     let log: Value = serde_json::from_str(&strata_ok(&["log", text(&city), "--json"])).expect("JSON");
     assert_eq!(log.as_array().map(Vec::len), Some(1));
 }

@@ -1,5 +1,7 @@
 //! End to end on the real binary. One test program, so that it is linked once.
 
 mod command_line;
+mod http;
+mod judges;
 mod real_files;
 mod walls;

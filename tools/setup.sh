@@ -14,3 +14,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 command -v cargo >/dev/null || { echo "setup: a Rust toolchain (cargo, 1.95 or newer) is needed: install rustup first"; exit 1; }
+command -v npm >/dev/null || { echo "setup: Node.js 20 with npm is needed: the tests let strangers (the Khronos validator, Mapbox) judge our tiles"; exit 1; }

@@ -38,9 +38,9 @@ pub fn create(dir: &Path, crs: &str, name: &str, geoid_offset_m: f64, synthetic:
     Ok(Store::create(dir, &CityMeta { name, crs, geoid_offset_m, synthetic })?)
 }
 
-/// Opens a city for writing and serving; segments are brought up to the record.
+/// Opens a city for reading, also beside a server; segments are brought up to the record.
 pub fn open(dir: &Path) -> Result<City, Failure> {
-    let store = Store::open(dir)?;
+    let store = Store::open_read_only(dir)?;
     wire(dir, &store)
 }
 

@@ -1,4 +1,4 @@
-use crate::{Failure, city, progress::Progress};
+use crate::{Failure, city, progress::Progress, serve};
 use clap::Args;
 use std::{fs, path::PathBuf, process::ExitCode};
 use strata_citygen::District;
@@ -10,6 +10,11 @@ pub struct Demo {
     dir: PathBuf,
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// Makes the city and stops.
+    #[arg(long)]
+    no_serve: bool,
+    #[command(flatten)]
+    listen: serve::Listen,
 }
 
 /// Made beside its place and renamed when it is whole: half a city is never opened.
@@ -40,6 +45,9 @@ pub fn run(demo: &Demo) -> Result<ExitCode, Failure> {
         }
         fs::rename(&half, &demo.dir)?;
     }
-    println!("{}", demo.dir.display());
-    Ok(ExitCode::SUCCESS)
+    if demo.no_serve {
+        println!("{}", demo.dir.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    serve::serve(&demo.dir, &demo.listen)
 }

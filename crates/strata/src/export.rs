@@ -8,13 +8,16 @@ use std::{
     process::ExitCode,
 };
 use strata_engine::Snapshot;
-use strata_model::{Feature, Geometry, Instant, Layer, LayerId, Point3, Query, Scope, TileId, Value, Version, WorkingFrame};
-use strata_tiles::Recipe;
+use strata_model::{Feature, Geometry, Instant, Layer, LayerId, Point3, Query, Scope, Theme, TileId, Value, Version, WorkingFrame};
+use strata_tiles::{Recipe, Relief, TilesetPlan, body_bounds};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Geojson,
     Csv,
+    /// 3D Tiles 1.1, a folder.
+    #[value(name = "3dtiles")]
+    Tiles3d,
     /// Vector tiles, a folder {z}/{x}/{y}.mvt.
     Mvt,
 }
@@ -73,6 +76,7 @@ pub fn run(command: &Export, json: bool) -> Result<ExitCode, Failure> {
             );
             text_file(&command.out, &snapshot, &query, |w, _, f| csv_row(w, f), Some((header.as_str(), "")))?
         }
+        Format::Tiles3d => tileset(&command.out, &snapshot, &layer, &city.frame, &query)?,
         Format::Mvt => vector_tiles(&command.out, &snapshot, &layer, &city.frame)?,
     };
     told(json, &command.out, &[(layer.id.to_string(), written)]);
@@ -89,8 +93,9 @@ pub fn tiles(command: &Tiles, json: bool) -> Result<ExitCode, Failure> {
         }
         let out = command.out.join(layer.id.as_str());
         let n = match command.format {
+            Format::Tiles3d => tileset(&out, &snapshot, &layer, &city.frame, &Query::all(layer.id.clone(), Scope::everything()))?,
             Format::Mvt => vector_tiles(&out, &snapshot, &layer, &city.frame)?,
-            Format::Geojson | Format::Csv => return Err(Failure::misuse("`tiles` builds mvt; `export` writes files")),
+            Format::Geojson | Format::Csv => return Err(Failure::misuse("`tiles` builds 3dtiles or mvt; `export` writes files")),
         };
         done.push((layer.id.to_string(), n));
     }
@@ -194,6 +199,62 @@ fn csv_row(w: &mut dyn Write, f: &Feature) -> std::io::Result<()> {
         write!(w, ",{text}")?;
     }
     w.write_all(b"\r\n")
+}
+
+/// Cell by cell, so that memory holds one cell's features and the plan.
+fn tileset(out: &Path, snapshot: &Snapshot, layer: &Layer, frame: &WorkingFrame, query: &Query) -> Result<u64, Failure> {
+    let mut boxes = Vec::new();
+    snapshot.for_each(query, &mut |f| {
+        boxes.extend(body_bounds(layer, &f));
+        ControlFlow::Continue(())
+    })?;
+    let Some(plan) = TilesetPlan::new(layer, frame, boxes.into_iter())? else { return Ok(0) };
+    let aside = out.with_extension("half");
+    if aside.exists() {
+        fs::remove_dir_all(&aside)?;
+    }
+    fs::create_dir_all(&aside)?;
+    let cells: Vec<_> = plan.cells().collect();
+    let mut progress = Progress::new(&format!("3D tiles of {}", layer.id), cells.len() as u64);
+    let mut written = 0;
+    for &(l, x, y) in &cells {
+        progress.add(1);
+        let Some(cell) = plan.cell(frame, l, x, y)? else { continue };
+        let mut q = query.clone();
+        q.bounds = Some(cell.bounds.with_all_heights());
+        let batch = snapshot.query(&q)?;
+        let relief = relief(snapshot, layer, cell.bounds)?;
+        if let Some(bytes) = strata_tiles::encode_content(&plan, &cell, frame, &batch, relief.as_ref())? {
+            let dir = aside.join(format!("content/{l}/{x}"));
+            fs::create_dir_all(&dir)?;
+            fs::write(dir.join(format!("{y}.glb")), bytes)?;
+            written += 1;
+        }
+        if let Some(bytes) = plan.subtree(l, x, y) {
+            let dir = aside.join(format!("subtrees/{l}/{x}"));
+            fs::create_dir_all(&dir)?;
+            fs::write(dir.join(format!("{y}.subtree")), bytes)?;
+        }
+    }
+    fs::write(aside.join("tileset.json"), serde_json::to_vec_pretty(&plan.tileset_json())?)?;
+    if out.exists() {
+        fs::remove_dir_all(out)?;
+    }
+    fs::rename(&aside, out)?;
+    progress.done();
+    Ok(written)
+}
+
+/// The ground under a cell, for layers that lie on it.
+fn relief(snapshot: &Snapshot, layer: &Layer, bounds: strata_model::Bounds2) -> Result<Option<Relief>, Failure> {
+    let Some(terrain) = snapshot.layers(&Scope::everything()).into_iter().find(|l| l.theme == Theme::Terrain) else { return Ok(None) };
+    if matches!(layer.theme, Theme::Water) {
+        return Ok(None);
+    }
+    let around = bounds.grown(30.0);
+    let batch = snapshot.query(&Query::all(terrain.id.clone(), Scope::everything()).within(around.with_all_heights()))?;
+    let side = (around.max[0] - around.min[0]).max(around.max[1] - around.min[1]);
+    Ok(if batch.features.is_empty() { None } else { Some(Relief::from_batch(&batch, around, (side / 512.0).clamp(2.0, 40.0))) })
 }
 
 fn vector_tiles(out: &Path, snapshot: &Snapshot, layer: &Layer, frame: &WorkingFrame) -> Result<u64, Failure> {

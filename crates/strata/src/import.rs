@@ -128,7 +128,10 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
             eprintln!("strata: nothing imported: {e}");
             Ok(ExitCode::from(1))
         }
-        Err(e) => Err(Failure::input(e)),
+        Err(e) => {
+            eprintln!("strata: {e}");
+            Ok(ExitCode::from(3))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod import;
 mod progress;
+mod serve;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -24,7 +25,7 @@ const EXIT_CODES: &str =
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a synthetic district of Changchun, unless it is there already; prints its folder.
+    /// Makes a synthetic district of Changchun, unless it is there already, and serves it on loopback; prints `url=…` and `token=…`.
     Demo(demo::Demo),
     /// Makes an empty city.
     New {
@@ -43,8 +44,10 @@ enum Command {
     Import(import::Import),
     /// Writes a layer to a file.
     Export(export::Export),
-    /// Builds vector tiles of layers on disk, tile by tile in bounded memory.
+    /// Builds 3D or vector tiles of layers on disk, cell by cell in bounded memory.
     Tiles(export::Tiles),
+    /// Serves the city over HTTP on loopback.
+    Serve(serve::Serve),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -73,9 +76,6 @@ impl Failure {
     pub fn misuse(text: impl std::fmt::Display) -> Self {
         Self { exit: 2, error: anyhow::anyhow!("{text}") }
     }
-    pub fn input(error: impl Into<anyhow::Error>) -> Self {
-        Self { exit: 3, error: error.into() }
-    }
 }
 
 fn main() -> ExitCode {
@@ -94,6 +94,7 @@ fn main() -> ExitCode {
         Command::Import(c) => import::run(&c, cli.json),
         Command::Export(c) => export::run(&c, cli.json),
         Command::Tiles(c) => export::tiles(&c, cli.json),
+        Command::Serve(c) => serve::run(&c),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

@@ -1,0 +1,131 @@
+use crate::{Failure, city};
+use clap::Args;
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+use strata_server::{CityState, Config, Limits};
+
+/// The scenes that the program brings along; a city's own folder `scenes/` adds to them.
+const SCENES: [(&str, &str); 11] = [
+    ("planner", include_str!("../../../scenes/planner.json")),
+    ("01-city-day", include_str!("../../../scenes/01-city-day.json")),
+    ("02-street-facades", include_str!("../../../scenes/02-street-facades.json")),
+    ("03-winter-dahan", include_str!("../../../scenes/03-winter-dahan.json")),
+    ("04-night", include_str!("../../../scenes/04-night.json")),
+    ("05-landuse", include_str!("../../../scenes/05-landuse.json")),
+    ("06-terrain", include_str!("../../../scenes/06-terrain.json")),
+    ("07-xray", include_str!("../../../scenes/07-xray.json")),
+    ("08-cutaway", include_str!("../../../scenes/08-cutaway.json")),
+    ("09-below", include_str!("../../../scenes/09-below.json")),
+    ("10-timediff", include_str!("../../../scenes/10-timediff.json")),
+];
+
+#[derive(Args)]
+pub struct Listen {
+    /// Address to listen on. Only loopback: sign-in for a network comes with an identity provider.
+    #[arg(long, default_value = "127.0.0.1:7317")]
+    pub listen: SocketAddr,
+    /// Folder of the built web client.
+    #[arg(long)]
+    pub viewer: Option<PathBuf>,
+    /// Stop when standard input closes, so that a parent that dies takes the server along.
+    #[arg(long)]
+    pub stop_with_parent: bool,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    city: PathBuf,
+    #[command(flatten)]
+    listen: Listen,
+}
+
+pub fn run(command: &Serve) -> Result<ExitCode, Failure> {
+    serve(&command.city, &command.listen)
+}
+
+fn scenes(dir: &Path) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
+    let mut all = BTreeMap::new();
+    for (name, text) in SCENES {
+        all.insert(name.to_owned(), serde_json::from_str(text)?);
+    }
+    for entry in std::fs::read_dir(dir.join("scenes")).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if let (Some(name), true) = (path.file_stem(), path.extension().is_some_and(|e| e == "json")) {
+            all.insert(name.to_string_lossy().into_owned(), serde_json::from_slice(&std::fs::read(&path)?)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The city as the HTTP door sees it.
+fn state(dir: &Path, listen: SocketAddr, token: String, viewer: Option<PathBuf>) -> Result<Arc<CityState>, Failure> {
+    let store = strata_store::Store::open(dir)?;
+    let city::City { engine, frame } = city::wire(dir, &store)?;
+    let config = Config {
+        listen: listen.to_string(),
+        token,
+        viewer,
+        scenes: scenes(dir)?,
+        limits: Limits::default(),
+        public_url: None,
+        now: city::now,
+        cache_bytes: 256 << 20,
+    };
+    Ok(Arc::new(CityState::new(store, engine, frame, Vec::new(), config)?))
+}
+
+pub fn serve(dir: &Path, listen: &Listen) -> Result<ExitCode, Failure> {
+    if !listen.listen.ip().is_loopback() {
+        return Err(Failure::misuse(format!("{} is not loopback: the local mode knows one token and no sign-in", listen.listen)));
+    }
+    let token = new_token();
+    let state = state(dir, listen.listen, token.clone(), listen.viewer.clone())?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = tokio::net::TcpListener::bind(listen.listen).await.map_err(|e| anyhow::anyhow!("{}: {e}", listen.listen))?;
+        let address = listener.local_addr()?;
+        // The token stands in the fragment, which browsers keep to themselves: no log and no query ever holds it.
+        println!("url=http://{address}/#token={token}");
+        println!("token={token}");
+        std::io::stdout().flush()?;
+        let parent = listen.stop_with_parent;
+        strata_server::serve(state, listener, async move {
+            tokio::select! {
+                () = interrupted() => {}
+                () = parent_gone(), if parent => {}
+            }
+        })
+        .await?;
+        Ok::<_, anyhow::Error>(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn interrupted() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(s) => s,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn parent_gone() {
+    let _ = tokio::task::spawn_blocking(|| {
+        let mut sink = [0; 64];
+        while matches!(std::io::stdin().read(&mut sink), Ok(n) if n > 0) {}
+    })
+    .await;
+}
+
+fn new_token() -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<[u8; 24]>())
+}
