@@ -1,5 +1,6 @@
 //! End to end on the real binary. One test program, so that it is linked once.
 
+mod browser;
 mod command_line;
 mod http;
 mod judges;

@@ -3,12 +3,14 @@
 set -euo pipefail
 build=(build-essential pkg-config clang libclang-dev libgdal-dev libproj-dev libsqlite3-dev)     # GDAL, PROJ and SQLite to link against
 run=(gdal-bin proj-data ca-certificates)                                                         # grids, and the strangers that judge our files
+test=(chromium)                                                                                  # the browser in which strangers draw our tiles
 want=("${build[@]}" "${run[@]}")
+[ "${1:-demo}" = test ] && want+=("${test[@]}")
 missing=()
 for p in "${want[@]}"; do dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p"); done
 if [ ${#missing[@]} -gt 0 ]; then
   echo "setup: installing from Debian: ${missing[*]}"
-  echo "setup: (a C compiler, clang for bindings; GDAL, PROJ and SQLite to read and keep city files; gdal-bin judges our files in the tests)"
+  echo "setup: (a C compiler, clang for bindings; GDAL, PROJ and SQLite to read and keep city files; gdal-bin judges our files in the tests; chromium for the map clients)"
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

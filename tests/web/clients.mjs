@@ -9,14 +9,15 @@ import { until, withPage } from './chromium.mjs';
 const [url, token] = process.argv.slice(2);
 const here = import.meta.dirname;
 const three = await build({
-  stdin: { contents: "export * from 'three'; export { TilesRenderer } from '3d-tiles-renderer';", resolveDir: here, loader: 'js' },
+  stdin: { contents: "export * from 'three'; export { TilesRenderer } from '3d-tiles-renderer'; export { ImplicitTilingPlugin } from '3d-tiles-renderer/plugins';", resolveDir: here, loader: 'js' },
   bundle: true, format: 'esm', write: false, logLevel: 'silent',
 });
-const types = { js: 'text/javascript', css: 'text/css', html: 'text/html', wasm: 'application/wasm', json: 'application/json', png: 'image/png' };
+const types = { js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', html: 'text/html', wasm: 'application/wasm', json: 'application/json', png: 'image/png' };
 const server = createServer(async (request, response) => {
   const path = new URL(request.url, 'http://x').pathname;
   try {
     if (path.startsWith('/page/')) { response.setHeader('content-type', 'text/html'); response.end('<!doctype html><body style="margin:0"><div id="map" style="width:900px;height:600px"></div>'); return; }
+    if (path === '/favicon.ico') { response.statusCode = 204; response.end(); return; }
     if (path === '/three.js') { response.setHeader('content-type', types.js); response.end(three.outputFiles[0].text); return; }
     if (path.startsWith('/modules/')) {
       const file = join(here, 'node_modules', normalize(path.slice(9)));
@@ -39,6 +40,7 @@ const draw = (name, work) => withPage({ width: 900, height: 600 }, async (page, 
   await page.goto(`${origin}/page/${name}`);
   await page.evaluate(work, { origin, cbd });
   await until(page, 'window.done === true', 90_000);
+  if (process.argv[4]) await page.screenshot({ path: `${process.argv[4]}-${name}.png` });
   return { features: await page.evaluate('window.count?.() ?? 0'), errors };
 });
 
@@ -53,9 +55,9 @@ const result = {
     }
     const gl = module?.Map ? module : window.maplibregl;
     const source = (id) => ({ type: 'vector', tiles: [`${origin}/tiles/${id}/{z}/{x}/{y}.mvt`], minzoom: 0, maxzoom: 16 });
-    const map = new gl.Map({ container: 'map', center: [cbd[0], cbd[1]], zoom: 15, style: { version: 8, sources: { buildings: source('buildings'), pipes: source('pipes') }, layers: [
+    const map = new gl.Map({ container: 'map', center: [cbd[0], cbd[1]], zoom: 15, style: { version: 8, sources: { buildings: source('buildings'), roads: source('roads') }, layers: [
       { id: 'b', type: 'fill', source: 'buildings', 'source-layer': 'buildings', paint: { 'fill-color': '#c98' } },
-      { id: 'p', type: 'line', source: 'pipes', 'source-layer': 'pipes', paint: { 'line-color': '#06c' } }] } });
+      { id: 'r', type: 'line', source: 'roads', 'source-layer': 'roads', paint: { 'line-color': '#06c' } }] } });
     map.once('idle', () => { window.done = true; });
     window.count = () => map.queryRenderedFeatures().length;
   }),
@@ -81,6 +83,7 @@ const result = {
     const camera = new T.PerspectiveCamera(50, 1.5, 1, 1e8);
     const scene = new T.Scene();
     const tiles = new T.TilesRenderer(`${origin}/3dtiles/buildings/tileset.json`);
+    tiles.registerPlugin(new T.ImplicitTilingPlugin());
     tiles.setCamera(camera);
     tiles.setResolutionFromRenderer(camera, renderer);
     tiles.addEventListener('load-error', (e) => console.error(`${e.url}: ${e.error}`));
