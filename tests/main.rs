@@ -4,5 +4,6 @@ mod browser;
 mod command_line;
 mod http;
 mod judges;
+mod pictures;
 mod real_files;
 mod walls;

@@ -1,1 +1,29 @@
-//! Scene and tile content to pixels: an empty room as yet, its pins kept building.
+//! Scene and tile content to pixels: the only room with wgpu.
+//!
+//! Content comes as [`strata_tiles::content::TileContent`], is uploaded once ([`Renderer::upload`]) and drawn from any
+//! [`strata_scene::View`] under a [`Look`] (sun, date, mode). Facades are drawn from attributes in the shader; which
+//! feature stands on the day of the look is decided in the vertex shader, so moving the time slider writes one uniform.
+//!
+//! Frames: tiles are moved in f64 into east-north-up axes at the camera's target with the **eye as origin**, then f32;
+//! depth is reversed and infinite. Shadows fall in four cascades, snapped to their texels.
+//!
+//! Knows no store, no server, no files but the pictures that it is asked for.
+
+mod error;
+mod features;
+mod gpu;
+mod look;
+mod pipelines;
+mod renderer;
+mod shadow;
+#[cfg(not(target_arch = "wasm32"))]
+mod shot;
+mod sun;
+mod uniforms;
+
+pub use error::RenderError;
+pub use look::{Look, Quality};
+pub use renderer::{FrameStats, Renderer, TileHandle};
+#[cfg(not(target_arch = "wasm32"))]
+pub use shot::{Picture, shot};
+pub use sun::{Sun, sun_at};

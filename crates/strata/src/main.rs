@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod progress;
 mod serve;
+mod shot;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -48,6 +49,8 @@ enum Command {
     Tiles(export::Tiles),
     /// Serves the city over HTTP on loopback.
     Serve(serve::Serve),
+    /// Draws a scene to a PNG.
+    Shot(shot::Shot),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -82,7 +85,9 @@ fn main() -> ExitCode {
     // Before any thread and any GDAL call: drivers that open other files or the network stay out.
     strata_ingest::guard_gdal();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("STRATA_LOG").unwrap_or_else(|_| "warn,strata=info".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("STRATA_LOG").unwrap_or_else(|_| "warn,wgpu_hal=off,strata=info".into()),
+        )
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
@@ -95,6 +100,7 @@ fn main() -> ExitCode {
         Command::Export(c) => export::run(&c, cli.json),
         Command::Tiles(c) => export::tiles(&c, cli.json),
         Command::Serve(c) => serve::run(&c),
+        Command::Shot(c) => shot::run(&c),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

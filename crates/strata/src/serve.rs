@@ -49,6 +49,14 @@ pub fn run(command: &Serve) -> Result<ExitCode, Failure> {
     serve(&command.city, &command.listen)
 }
 
+/// The city's named places for cameras.
+fn anchors(dir: &Path) -> Result<Vec<strata_scene::Anchor>, Failure> {
+    match std::fs::read(dir.join("anchors.json")) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
 fn scenes(dir: &Path) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
     let mut all = BTreeMap::new();
     for (name, text) in SCENES {
@@ -63,9 +71,19 @@ fn scenes(dir: &Path) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
     Ok(all)
 }
 
+/// The city for a picture: read only, and beside a server if one runs.
+pub fn reading(dir: &Path) -> Result<Arc<CityState>, Failure> {
+    state(dir, strata_store::Store::open_read_only(dir)?, ([127, 0, 0, 1], 0).into(), new_token(), None)
+}
+
 /// The city as the HTTP door sees it.
-fn state(dir: &Path, listen: SocketAddr, token: String, viewer: Option<PathBuf>) -> Result<Arc<CityState>, Failure> {
-    let store = strata_store::Store::open(dir)?;
+fn state(
+    dir: &Path,
+    store: strata_store::Store,
+    listen: SocketAddr,
+    token: String,
+    viewer: Option<PathBuf>,
+) -> Result<Arc<CityState>, Failure> {
     let city::City { engine, frame } = city::wire(dir, &store)?;
     let config = Config {
         listen: listen.to_string(),
@@ -77,7 +95,7 @@ fn state(dir: &Path, listen: SocketAddr, token: String, viewer: Option<PathBuf>)
         now: city::now,
         cache_bytes: 256 << 20,
     };
-    Ok(Arc::new(CityState::new(store, engine, frame, Vec::new(), config)?))
+    Ok(Arc::new(CityState::new(store, engine, frame, anchors(dir)?, config)?))
 }
 
 pub fn serve(dir: &Path, listen: &Listen) -> Result<ExitCode, Failure> {
@@ -85,7 +103,7 @@ pub fn serve(dir: &Path, listen: &Listen) -> Result<ExitCode, Failure> {
         return Err(Failure::misuse(format!("{} is not loopback: the local mode knows one token and no sign-in", listen.listen)));
     }
     let token = new_token();
-    let state = state(dir, listen.listen, token.clone(), listen.viewer.clone())?;
+    let state = state(dir, strata_store::Store::open(dir)?, listen.listen, token.clone(), listen.viewer.clone())?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(listen.listen).await.map_err(|e| anyhow::anyhow!("{}: {e}", listen.listen))?;
         let address = listener.local_addr()?;

@@ -1,0 +1,176 @@
+//! Shader module, layouts and pipelines. All shaders are one module: the files of `shaders/`, put together.
+
+use strata_tiles::content::Role;
+
+pub const SHADERS: &str = concat!(
+    include_str!("../../../shaders/frame.wgsl"),
+    include_str!("../../../shaders/vertex.wgsl"),
+    include_str!("../../../shaders/facade.wgsl"),
+    include_str!("../../../shaders/ground.wgsl"),
+);
+
+pub const COLOUR: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8UnormSrgb;
+pub const DEPTH: wgpu::TextureFormat = wgpu::TextureFormat::Depth32Float;
+/// Bytes of a vertex: position, normal, uv and uv2, row.
+pub const VERTEX_BYTES: u64 = 12 + 4 + 16 + 4;
+/// Bytes of an instance: translation, quaternion, scale, row.
+pub const INSTANCE_BYTES: u64 = 12 + 16 + 12 + 4;
+
+pub struct Pipelines {
+    pub frame_layout: wgpu::BindGroupLayout,
+    pub draw_layout: wgpu::BindGroupLayout,
+    pub features_layout: wgpu::BindGroupLayout,
+    pub shadow_layout: wgpu::BindGroupLayout,
+    pub shadow: wgpu::RenderPipeline,
+    pub sky: wgpu::RenderPipeline,
+    matter: Vec<(&'static str, wgpu::RenderPipeline)>,
+}
+
+fn entry(role: Role) -> &'static str {
+    match role {
+        Role::Terrain => "fs_terrain",
+        Role::Wall => "fs_wall",
+        Role::Roof => "fs_roof",
+        Role::Massing => "fs_massing",
+        Role::Road => "fs_road",
+        Role::Water => "fs_water",
+        Role::Parcel => "fs_parcel",
+        Role::Pipe => "fs_pipe",
+        Role::TreeCrown => "fs_tree",
+        Role::Well | Role::Fitting | Role::TreeTrunk | Role::Rail | Role::Line | Role::Other => "fs_plain",
+    }
+}
+
+const ENTRIES: [&str; 10] =
+    ["fs_terrain", "fs_wall", "fs_roof", "fs_massing", "fs_road", "fs_water", "fs_parcel", "fs_pipe", "fs_tree", "fs_plain"];
+
+impl Pipelines {
+    pub fn new(device: &wgpu::Device, samples: u32) -> Self {
+        let module = device
+            .create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("strata"), source: wgpu::ShaderSource::Wgsl(SHADERS.into()) });
+        let uniform = |label, bytes: usize| {
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some(label),
+                entries: &[wgpu::BindGroupLayoutEntry {
+                    binding: 0,
+                    visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
+                    ty: wgpu::BindingType::Buffer {
+                        ty: wgpu::BufferBindingType::Uniform,
+                        has_dynamic_offset: true,
+                        min_binding_size: std::num::NonZeroU64::new(bytes as u64),
+                    },
+                    count: None,
+                }],
+            })
+        };
+        let frame_layout = uniform("frame", size_of::<crate::uniforms::Frame>());
+        let draw_layout = uniform("draw", size_of::<crate::uniforms::Draw>());
+        let texture = |binding, sample_type| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
+            ty: wgpu::BindingType::Texture { sample_type, view_dimension: wgpu::TextureViewDimension::D2, multisampled: false },
+            count: None,
+        };
+        let features_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("features"),
+            entries: &[texture(0, wgpu::TextureSampleType::Uint)],
+        });
+        let shadow_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("shadow"),
+            entries: &[
+                texture(0, wgpu::TextureSampleType::Depth),
+                wgpu::BindGroupLayoutEntry {
+                    binding: 1,
+                    visibility: wgpu::ShaderStages::FRAGMENT,
+                    ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Comparison),
+                    count: None,
+                },
+            ],
+        });
+        let layout = |groups: &[Option<&wgpu::BindGroupLayout>]| {
+            device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: None, bind_group_layouts: groups, immediate_size: 0 })
+        };
+        let matter_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout), Some(&shadow_layout)]);
+        let shadow_pass_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout)]);
+        let vertex_attributes = wgpu::vertex_attr_array![0 => Float32x3, 1 => Snorm8x4, 2 => Float32x4, 3 => Uint32];
+        let instance_attributes = wgpu::vertex_attr_array![4 => Float32x3, 5 => Float32x4, 6 => Float32x3, 7 => Uint32];
+        let buffers = [
+            Some(wgpu::VertexBufferLayout {
+                array_stride: VERTEX_BYTES,
+                step_mode: wgpu::VertexStepMode::Vertex,
+                attributes: &vertex_attributes,
+            }),
+            Some(wgpu::VertexBufferLayout {
+                array_stride: INSTANCE_BYTES,
+                step_mode: wgpu::VertexStepMode::Instance,
+                attributes: &instance_attributes,
+            }),
+        ];
+        let build = |label: &'static str,
+                     layout: &wgpu::PipelineLayout,
+                     vertex: &'static str,
+                     buffers: &[Option<wgpu::VertexBufferLayout<'_>>],
+                     fragment: Option<&'static str>,
+                     depth: wgpu::DepthStencilState,
+                     samples: u32| {
+            device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+                label: Some(label),
+                layout: Some(layout),
+                vertex: wgpu::VertexState { module: &module, entry_point: Some(vertex), buffers, compilation_options: Default::default() },
+                fragment: fragment.map(|entry| wgpu::FragmentState {
+                    module: &module,
+                    entry_point: Some(entry),
+                    targets: &[Some(wgpu::ColorTargetState { format: COLOUR, blend: None, write_mask: wgpu::ColorWrites::ALL })],
+                    compilation_options: Default::default(),
+                }),
+                // Real bodies are closed, ribbons and foreign models are not: both sides are drawn.
+                primitive: wgpu::PrimitiveState::default(),
+                depth_stencil: Some(depth),
+                multisample: wgpu::MultisampleState { count: samples, ..Default::default() },
+                multiview_mask: None,
+                cache: None,
+            })
+        };
+        let depth = |write, compare, bias| wgpu::DepthStencilState {
+            format: DEPTH,
+            depth_write_enabled: Some(write),
+            depth_compare: Some(compare),
+            stencil: Default::default(),
+            bias,
+        };
+        let matter = ENTRIES
+            .iter()
+            .map(|e| {
+                let state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
+                (*e, build(e, &matter_layout, "vs_main", &buffers, Some(e), state, samples))
+            })
+            .collect();
+        let bias = wgpu::DepthBiasState { constant: 2, slope_scale: 2.0, clamp: 0.0 };
+        let shadow =
+            build("shadow", &shadow_pass_layout, "vs_shadow", &buffers, None, depth(true, wgpu::CompareFunction::LessEqual, bias), 1);
+        let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
+        let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, samples);
+        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, matter }
+    }
+    pub fn matter(&self, role: Role) -> &wgpu::RenderPipeline {
+        let e = entry(role);
+        &self.matter.iter().find(|(name, _)| *name == e).unwrap_or(&self.matter[0]).1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shaders_are_sound_without_a_gpu() {
+        let module = naga::front::wgsl::parse_str(SHADERS).unwrap_or_else(|e| panic!("{}", e.emit_to_string(SHADERS)));
+        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        validator.validate(&module).unwrap_or_else(|e| panic!("{}", e.emit_to_string(SHADERS)));
+        let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+        for e in ENTRIES {
+            assert!(names.contains(&e), "{e}");
+        }
+        assert!(Role::ALL.iter().all(|r| ENTRIES.contains(&entry(*r))));
+    }
+}

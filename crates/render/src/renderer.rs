@@ -1,0 +1,425 @@
+//! Tiles on the GPU, and pictures of them.
+
+use crate::{
+    Look, Quality, RenderError,
+    features::{WIDTH, picture},
+    gpu::Gpu,
+    pipelines::{COLOUR, DEPTH, INSTANCE_BYTES, Pipelines, VERTEX_BYTES},
+    shadow::cascades,
+    uniforms::{Draw, Frame, frame},
+};
+use glam::{DMat4, DVec3, DVec4};
+use std::collections::BTreeMap;
+use strata_model::geographic_from_ecef;
+use strata_scene::View;
+use strata_tiles::content::{Primitive, Role, TileContent};
+use wgpu::util::DeviceExt as _;
+
+/// Name of an uploaded tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TileHandle(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FrameStats {
+    pub draws: u32,
+    pub triangles: u64,
+    pub gpu_bytes: u64,
+}
+
+struct Mesh {
+    role: Role,
+    vertices: wgpu::Buffer,
+    indices: wgpu::Buffer,
+    index_count: u32,
+    instances: wgpu::Buffer,
+    instance_count: u32,
+}
+
+struct Tile {
+    meshes: Vec<Mesh>,
+    features: wgpu::BindGroup,
+    ecef_from_tile: DMat4,
+    /// Plan metres that keep noise in its place wherever the camera stands, and the origin's ellipsoidal height.
+    world: [f32; 3],
+    bytes: u64,
+}
+
+/// Draws into a picture of its own; [`Renderer::read_rgba`] gives it back.
+pub struct Renderer {
+    gpu: Gpu,
+    size: [u32; 2],
+    quality: Quality,
+    pipelines: Pipelines,
+    colour: wgpu::Texture,
+    colour_ms: Option<wgpu::TextureView>,
+    depth: wgpu::TextureView,
+    shadow_map: wgpu::TextureView,
+    shadow_group: wgpu::BindGroup,
+    identity: wgpu::Buffer,
+    tiles: BTreeMap<TileHandle, Tile>,
+    next: u64,
+}
+
+const STRIDE: u64 = 256;
+/// Slots of the frame's buffer: the eye, then four cascades.
+const FRAME_STRIDE: u64 = (size_of::<Frame>() as u64).div_ceil(STRIDE) * STRIDE;
+
+impl Renderer {
+    /// With no window. Fails where there is no adapter at all.
+    pub async fn headless(width: u32, height: u32, quality: Quality) -> Result<Self, RenderError> {
+        let gpu = Gpu::open().await?;
+        let most = gpu.device.limits().max_texture_dimension_2d;
+        if width == 0 || height == 0 || width > most || height > most {
+            return Err(RenderError::Size { width, height, most });
+        }
+        let pipelines = Pipelines::new(&gpu.device, quality.samples());
+        let texture = |label, [w, h]: [u32; 2], format, samples, usage| {
+            gpu.device.create_texture(&wgpu::TextureDescriptor {
+                label: Some(label),
+                size: wgpu::Extent3d { width: w, height: h, depth_or_array_layers: 1 },
+                mip_level_count: 1,
+                sample_count: samples,
+                dimension: wgpu::TextureDimension::D2,
+                format,
+                usage,
+                view_formats: &[],
+            })
+        };
+        let size = [width, height];
+        let attached = wgpu::TextureUsages::RENDER_ATTACHMENT;
+        let colour = texture("picture", size, COLOUR, 1, attached | wgpu::TextureUsages::COPY_SRC);
+        let samples = quality.samples();
+        let colour_ms = (samples > 1).then(|| texture("samples", size, COLOUR, samples, attached).create_view(&Default::default()));
+        let depth = texture("depth", size, DEPTH, samples, attached).create_view(&Default::default());
+        let side = quality.shadow_px().min(most);
+        let shadow_map =
+            texture("shadow", [side, side], DEPTH, 1, attached | wgpu::TextureUsages::TEXTURE_BINDING).create_view(&Default::default());
+        let sampler = gpu.device.create_sampler(&wgpu::SamplerDescriptor {
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            compare: Some(wgpu::CompareFunction::LessEqual),
+            ..Default::default()
+        });
+        let shadow_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("shadow"),
+            layout: &pipelines.shadow_layout,
+            entries: &[
+                wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(&shadow_map) },
+                wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(&sampler) },
+            ],
+        });
+        let mut one = Vec::with_capacity(INSTANCE_BYTES as usize);
+        instance(&mut one, [0.0; 3], [0.0, 0.0, 0.0, 1.0], [1.0; 3], 0);
+        let identity = gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some("one instance"),
+            contents: &one,
+            usage: wgpu::BufferUsages::VERTEX,
+        });
+        Ok(Self {
+            gpu,
+            size,
+            quality,
+            pipelines,
+            colour,
+            colour_ms,
+            depth,
+            shadow_map,
+            shadow_group,
+            identity,
+            tiles: BTreeMap::new(),
+            next: 0,
+        })
+    }
+
+    /// What draws: the adapter's name, its interface and its driver.
+    pub fn adapter(&self) -> &str {
+        &self.gpu.adapter_name
+    }
+    pub fn size(&self) -> [u32; 2] {
+        self.size
+    }
+
+    pub fn upload(&mut self, content: &TileContent) -> TileHandle {
+        let device = &self.gpu.device;
+        let mut bytes = 0;
+        let mut buffer = |label, contents: &[u8], usage| {
+            bytes += contents.len() as u64;
+            device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage })
+        };
+        let meshes = content
+            .primitives
+            .iter()
+            .filter(|p| !p.indices.is_empty() && !p.positions.is_empty())
+            .map(|p| {
+                let (instances, instance_count) = if p.instances.is_empty() {
+                    (self.identity.clone(), 1)
+                } else {
+                    let mut all = Vec::with_capacity(p.instances.len() * INSTANCE_BYTES as usize);
+                    p.instances.iter().for_each(|i| instance(&mut all, i.translation, i.rotation, i.scale, i.feature_row));
+                    (buffer("instances", &all, wgpu::BufferUsages::VERTEX), p.instances.len() as u32)
+                };
+                Mesh {
+                    role: p.role.unwrap_or(Role::Other),
+                    vertices: buffer("vertices", &vertices(p), wgpu::BufferUsages::VERTEX),
+                    indices: buffer("indices", bytemuck::cast_slice(&p.indices), wgpu::BufferUsages::INDEX),
+                    index_count: p.indices.len() as u32,
+                    instances,
+                    instance_count,
+                }
+            })
+            .collect();
+        let (texels, height) = picture(&content.features);
+        bytes += texels.len() as u64 * 4;
+        let features = device.create_texture_with_data(
+            &self.gpu.queue,
+            &wgpu::TextureDescriptor {
+                label: Some("features"),
+                size: wgpu::Extent3d { width: WIDTH, height, depth_or_array_layers: 1 },
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format: wgpu::TextureFormat::Rgba32Uint,
+                usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+                view_formats: &[],
+            },
+            wgpu::util::TextureDataOrder::LayerMajor,
+            bytemuck::cast_slice(&texels),
+        );
+        let features = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("features"),
+            layout: &self.pipelines.features_layout,
+            entries: &[wgpu::BindGroupEntry {
+                binding: 0,
+                resource: wgpu::BindingResource::TextureView(&features.create_view(&Default::default())),
+            }],
+        });
+        let ecef_from_tile = DMat4::from_cols_array(&content.ecef_from_tile);
+        let [lon, lat, h] = geographic_from_ecef(ecef_from_tile.w_axis.truncate().to_array());
+        let plan = [lon.to_radians() * 6_378_137.0 * lat.to_radians().cos(), lat.to_radians() * 6_378_137.0];
+        let world = [plan[0].rem_euclid(16_384.0) as f32, plan[1].rem_euclid(16_384.0) as f32, h as f32];
+        let handle = TileHandle(self.next);
+        self.next += 1;
+        self.tiles.insert(handle, Tile { meshes, features, ecef_from_tile, world, bytes });
+        handle
+    }
+    pub fn release(&mut self, handle: TileHandle) {
+        self.tiles.remove(&handle);
+    }
+    pub fn tile_bytes(&self, handle: TileHandle) -> u64 {
+        self.tiles.get(&handle).map_or(0, |t| t.bytes)
+    }
+    pub fn gpu_bytes(&self) -> u64 {
+        self.tiles.values().map(|t| t.bytes).sum()
+    }
+
+    /// Draws these tiles. The same tiles, view and look give the same picture on the same adapter.
+    pub fn draw(&mut self, view: &View, look: &Look, tiles: &[TileHandle]) -> FrameStats {
+        let device = &self.gpu.device;
+        let side = self.quality.shadow_px().min(device.limits().max_texture_dimension_2d);
+        let cascades = cascades(view, look.sun.direction_enu(), side);
+        let main = frame(view, look, &cascades);
+        let mut frames = vec![0u8; (FRAME_STRIDE * 5) as usize];
+        let mut put = |slot: u64, f: &Frame| {
+            let at = (slot * FRAME_STRIDE) as usize;
+            frames[at..at + size_of::<Frame>()].copy_from_slice(bytemuck::bytes_of(f));
+        };
+        put(0, &main);
+        for (i, c) in cascades.iter().enumerate() {
+            put(i as u64 + 1, &Frame { clip: c.clip_from_enu.to_cols_array_2d(), ..main });
+        }
+        let list: Vec<(&Tile, &Mesh)> =
+            tiles.iter().filter_map(|h| self.tiles.get(h)).flat_map(|t| t.meshes.iter().map(move |m| (t, m))).collect();
+        let mut draws = vec![0u8; (STRIDE as usize) * list.len().max(1)];
+        for (i, (tile, mesh)) in list.iter().enumerate() {
+            let d = draw_of(view, tile, mesh.role, i as u32);
+            draws[i * STRIDE as usize..i * STRIDE as usize + size_of::<Draw>()].copy_from_slice(bytemuck::bytes_of(&d));
+        }
+        let uniform = |label, contents: &[u8]| {
+            device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+                label: Some(label),
+                contents,
+                usage: wgpu::BufferUsages::UNIFORM,
+            })
+        };
+        let (frames, draws) = (uniform("frames", &frames), uniform("draws", &draws));
+        let group = |layout, buffer, bytes: usize| {
+            device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout,
+                entries: &[wgpu::BindGroupEntry {
+                    binding: 0,
+                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer,
+                        offset: 0,
+                        size: std::num::NonZeroU64::new(bytes as u64),
+                    }),
+                }],
+            })
+        };
+        let frame_group = group(&self.pipelines.frame_layout, &frames, size_of::<Frame>());
+        let draw_group = group(&self.pipelines.draw_layout, &draws, size_of::<Draw>());
+        let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), ..Default::default() };
+        let mut encoder = device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("shadow"),
+                color_attachments: &[],
+                depth_stencil_attachment: Some(attachment(&self.shadow_map, 1.0)),
+                ..Default::default()
+            });
+            pass.set_pipeline(&self.pipelines.shadow);
+            let half = (side / 2) as f32;
+            for i in 0..cascades.len() {
+                pass.set_viewport((i % 2) as f32 * half, (i / 2) as f32 * half, half, half, 0.0, 1.0);
+                pass.set_bind_group(0, &frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
+                for (k, (tile, mesh)) in list.iter().enumerate().filter(|(_, (_, m))| casts(m.role)) {
+                    submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
+                }
+            }
+        }
+        {
+            let view_of = self.colour.create_view(&Default::default());
+            let (target, resolve) = match &self.colour_ms {
+                Some(samples) => (samples, Some(&view_of)),
+                None => (&view_of, None),
+            };
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("matter"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: target,
+                    depth_slice: None,
+                    resolve_target: resolve,
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+                })],
+                depth_stencil_attachment: Some(attachment(&self.depth, 0.0)),
+                ..Default::default()
+            });
+            pass.set_bind_group(0, &frame_group, &[0]);
+            pass.set_bind_group(3, &self.shadow_group, &[]);
+            // In the order of roles: few changes of pipeline, and the ground before what lies on it.
+            let mut order: Vec<usize> = (0..list.len()).collect();
+            order.sort_by_key(|&k| list[k].1.role);
+            for k in order {
+                let (tile, mesh) = list[k];
+                pass.set_pipeline(self.pipelines.matter(mesh.role));
+                submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
+            }
+            if let Some((tile, _)) = list.first() {
+                pass.set_pipeline(&self.pipelines.sky);
+                pass.set_bind_group(1, &draw_group, &[0]);
+                pass.set_bind_group(2, &tile.features, &[]);
+                pass.draw(0..3, 0..1);
+            }
+        }
+        self.gpu.queue.submit([encoder.finish()]);
+        stats
+    }
+
+    /// The last picture, rows from the top, 4 bytes a pixel, sRGB. The alpha is always 255.
+    pub fn read_rgba(&self) -> Result<Vec<u8>, RenderError> {
+        let [w, h] = self.size;
+        let row = (w * 4).div_ceil(256) * 256;
+        let device = &self.gpu.device;
+        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("picture"),
+            size: u64::from(row) * u64::from(h),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        let mut encoder = device.create_command_encoder(&Default::default());
+        encoder.copy_texture_to_buffer(
+            self.colour.as_image_copy(),
+            wgpu::TexelCopyBufferInfo {
+                buffer: &buffer,
+                layout: wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None },
+            },
+            wgpu::Extent3d { width: w, height: h, depth_or_array_layers: 1 },
+        );
+        self.gpu.queue.submit([encoder.finish()]);
+        let failed = |e: &dyn std::fmt::Display| RenderError::Device(e.to_string());
+        let (tell, told) = std::sync::mpsc::channel();
+        buffer.slice(..).map_async(wgpu::MapMode::Read, move |r| {
+            let _ = tell.send(r);
+        });
+        device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
+        told.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let data = buffer.slice(..).get_mapped_range().map_err(|e| failed(&e))?;
+        let mut out = Vec::with_capacity((w * h * 4) as usize);
+        for r in data.chunks(row as usize).take(h as usize) {
+            out.extend_from_slice(&r[..(w * 4) as usize]);
+        }
+        out.iter_mut().skip(3).step_by(4).for_each(|a| *a = 255);
+        Ok(out)
+    }
+}
+
+fn attachment(view: &wgpu::TextureView, clear: f32) -> wgpu::RenderPassDepthStencilAttachment<'_> {
+    wgpu::RenderPassDepthStencilAttachment {
+        view,
+        depth_ops: Some(wgpu::Operations { load: wgpu::LoadOp::Clear(clear), store: wgpu::StoreOp::Store }),
+        stencil_ops: None,
+    }
+}
+
+fn casts(role: Role) -> bool {
+    matches!(role, Role::Wall | Role::Roof | Role::Massing | Role::TreeCrown | Role::TreeTrunk | Role::Other)
+}
+
+fn submit(pass: &mut wgpu::RenderPass<'_>, tile: &Tile, mesh: &Mesh, draws: &wgpu::BindGroup, k: usize, stats: &mut FrameStats) {
+    pass.set_bind_group(1, draws, &[(k as u64 * STRIDE) as u32]);
+    pass.set_bind_group(2, &tile.features, &[]);
+    pass.set_vertex_buffer(0, mesh.vertices.slice(..));
+    pass.set_vertex_buffer(1, mesh.instances.slice(..));
+    pass.set_index_buffer(mesh.indices.slice(..), wgpu::IndexFormat::Uint32);
+    pass.draw_indexed(0..mesh.index_count, 0, 0..mesh.instance_count);
+    stats.draws += 1;
+    stats.triangles += u64::from(mesh.index_count / 3) * u64::from(mesh.instance_count);
+}
+
+fn draw_of(view: &View, tile: &Tile, role: Role, number: u32) -> Draw {
+    // In f64 to the eye, then f32: millimetres near the eye wherever on earth it stands.
+    let axes = view.enu.axes_in_ecef.map(DVec3::from);
+    let turn = |v: DVec4| DVec3::new(axes[0].dot(v.truncate()), axes[1].dot(v.truncate()), axes[2].dot(v.truncate()));
+    let m = &tile.ecef_from_tile;
+    let origin = DVec3::from(view.enu.local_from_ecef(m.w_axis.truncate().to_array())) - view.eye_in_enu;
+    let local = DMat4::from_cols(turn(m.x_axis).extend(0.0), turn(m.y_axis).extend(0.0), turn(m.z_axis).extend(0.0), origin.extend(1.0));
+    let plain = |r: u8, g: u8, b: u8| {
+        let linear = |c: u8| (f32::from(c) / 255.0).powf(2.2);
+        [linear(r), linear(g), linear(b), 1.0]
+    };
+    let colour = match role {
+        Role::TreeTrunk => plain(92, 76, 62),
+        Role::Rail => plain(118, 110, 104),
+        Role::Line => plain(190, 60, 60),
+        Role::Well => plain(150, 146, 140),
+        _ => plain(128, 124, 118),
+    };
+    Draw {
+        enu_from_tile: local.as_mat4().to_cols_array_2d(),
+        params: [Role::ALL.iter().position(|r| *r == role).unwrap_or(0) as f32, 1.0, 1.0, tile.world[2]],
+        world: [tile.world[0], tile.world[1], 0.0, 0.0],
+        colour,
+        ids: [number, WIDTH, 0, 0],
+    }
+}
+
+fn instance(out: &mut Vec<u8>, at: [f32; 3], turn: [f32; 4], scale: [f32; 3], row: u32) {
+    out.extend_from_slice(bytemuck::bytes_of(&at));
+    out.extend_from_slice(bytemuck::bytes_of(&turn));
+    out.extend_from_slice(bytemuck::bytes_of(&scale));
+    out.extend_from_slice(&row.to_le_bytes());
+}
+
+fn vertices(p: &Primitive) -> Vec<u8> {
+    let mut out = Vec::with_capacity(p.positions.len() * VERTEX_BYTES as usize);
+    for (i, position) in p.positions.iter().enumerate() {
+        out.extend_from_slice(bytemuck::bytes_of(position));
+        let n = p.normals.get(i).copied().unwrap_or([0.0, 0.0, 1.0]);
+        let snorm = n.map(|v| (v.clamp(-1.0, 1.0) * 127.0).round() as i8);
+        out.extend_from_slice(bytemuck::bytes_of(&[snorm[0], snorm[1], snorm[2], 0]));
+        let (uv, uv2) = (p.uv.get(i).copied().unwrap_or_default(), p.uv2.get(i).copied().unwrap_or_default());
+        out.extend_from_slice(bytemuck::bytes_of(&[uv[0], uv[1], uv2[0], uv2[1]]));
+        out.extend_from_slice(&p.feature_rows.get(i).copied().unwrap_or(0).to_le_bytes());
+    }
+    out
+}

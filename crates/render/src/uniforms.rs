@@ -1,0 +1,93 @@
+//! The two uniform blocks, as `shaders/frame.wgsl` declares them.
+
+use crate::{look::Look, shadow::Cascade};
+use bytemuck::{Pod, Zeroable};
+use glam::{Mat4, Vec3};
+use strata_scene::{Mode, View};
+
+/// `struct Frame`; one write a frame holds all that time, light and camera change.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Frame {
+    pub clip: [[f32; 4]; 4],
+    pub shadow: [[[f32; 4]; 4]; 4],
+    pub splits: [f32; 4],
+    pub texel_m: [f32; 4],
+    pub sun: [f32; 4],
+    pub sun_colour: [f32; 4],
+    pub zenith: [f32; 4],
+    pub horizon: [f32; 4],
+    pub ambient: [f32; 4],
+    pub bounce: [f32; 4],
+    pub eye: [f32; 4],
+    pub time: [i32; 4],
+    pub misc: [f32; 4],
+    pub cut_lo: [f32; 4],
+    pub cut_hi: [f32; 4],
+    pub right: [f32; 4],
+    pub up: [f32; 4],
+    pub forward: [f32; 4],
+    pub view_px: [f32; 4],
+    pub terrain: [f32; 4],
+    pub windows: [f32; 4],
+}
+const _: () = assert!(size_of::<Frame>() == 64 * 5 + 16 * 19);
+
+/// `struct Draw`; one for each primitive of each tile.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Draw {
+    pub enu_from_tile: [[f32; 4]; 4],
+    pub params: [f32; 4],
+    pub world: [f32; 4],
+    pub colour: [f32; 4],
+    pub ids: [u32; 4],
+}
+const _: () = assert!(size_of::<Draw>() == 128);
+
+fn vec4(v: Vec3, w: f32) -> [f32; 4] {
+    v.extend(w).to_array()
+}
+
+pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
+    let light = look.light();
+    let sun = look.sun.direction_enu();
+    let mut shadow = [Mat4::IDENTITY.to_cols_array_2d(); 4];
+    let (mut splits, mut texel_m) = ([0.0; 4], [1.0; 4]);
+    for (i, c) in cascades.iter().enumerate().take(4) {
+        shadow[i] = c.atlas_from_enu.to_cols_array_2d();
+        splits[i] = c.far_m;
+        texel_m[i] = c.texel_m;
+    }
+    let [w, h] = view.viewport_px.map(|v| v.max(1) as f32);
+    let tan_y = (view.fov_y_rad * 0.5).tan();
+    let mode = match look.mode {
+        Mode::Surface => 0,
+        Mode::Xray => 1,
+        Mode::Cutaway => 2,
+        Mode::Below => 3,
+    };
+    Frame {
+        clip: view.clip_from_enu_rel_eye.to_cols_array_2d(),
+        shadow,
+        splits,
+        texel_m,
+        sun: vec4(sun, cascades.len().min(4) as f32),
+        sun_colour: vec4(light.sun_colour, light.night),
+        zenith: vec4(light.zenith, 0.5),
+        horizon: vec4(light.horizon, 1.0),
+        ambient: vec4(light.ambient, light.lamps),
+        bounce: vec4(light.bounce, light.exposure),
+        eye: vec4(view.eye_in_enu.as_vec3(), 0.0),
+        time: [look.day, look.compare.unwrap_or(0), i32::from(look.compare.is_some()), mode],
+        misc: [look.time_s, look.leaves, 2.0 * tan_y / h, view.near_m],
+        cut_lo: [0.0; 4],
+        cut_hi: [0.0; 4],
+        right: vec4(view.right_in_enu * (tan_y * w / h), 0.0),
+        up: vec4(view.up_in_enu * tan_y, 0.0),
+        forward: vec4(view.forward_in_enu, 0.0),
+        view_px: [w, h, 1.0 / w, 1.0 / h],
+        terrain: [look.terrain_m[0], look.terrain_m[1], f32::from(u8::from(look.contours)), look.snow],
+        windows: look.windows(),
+    }
+}

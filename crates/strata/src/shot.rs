@@ -1,0 +1,93 @@
+use crate::{Failure, serve};
+use clap::Args;
+use std::{path::PathBuf, process::ExitCode};
+use strata_model::{Instant, Scope, Theme};
+use strata_render::{Look, Quality, Renderer};
+use strata_scene::{Camera, Scene, Stream};
+
+#[derive(Args)]
+pub struct Shot {
+    city: PathBuf,
+    /// A scene of the program or of the city's folder `scenes/`, or a path to one.
+    scene: String,
+    #[arg(short, long)]
+    out: PathBuf,
+    #[arg(long, default_value = "1920x1080")]
+    size: String,
+    /// Another instant than the scene's.
+    #[arg(long)]
+    at: Option<String>,
+    /// `lon,lat,height,distance,heading,pitch` instead of the scene's camera.
+    #[arg(long, allow_hyphen_values = true)]
+    camera: Option<String>,
+}
+
+const BUDGET_BYTES: u64 = 2 << 30;
+
+pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
+    let size = command.size.split_once('x').and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    let Some(size) = size else { return Err(Failure::misuse(format!("`{}` is no size: 1920x1080", command.size))) };
+    let state = serve::reading(&command.city)?;
+    let text = match state.config.scenes.get(&command.scene) {
+        Some(style) => style.to_string(),
+        None => {
+            std::fs::read_to_string(&command.scene).map_err(|e| Failure::misuse(format!("there is no scene `{}`: {e}", command.scene)))?
+        }
+    };
+    let scene = Scene::parse(&text)?;
+    let camera = match &command.camera {
+        Some(text) => {
+            let v: Vec<f64> = text.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+            let [lon, lat, h, distance, heading, pitch] = v[..] else {
+                return Err(Failure::misuse("a camera is lon,lat,height,distance,heading,pitch"));
+            };
+            Camera::new([lon, lat, h], distance, heading, pitch)
+        }
+        None => scene.camera(&state.anchors)?,
+    };
+    let instant = command.at.as_deref().map(Instant::parse).transpose().map_err(Failure::misuse)?.unwrap_or(scene.time);
+    let view = camera.view(size);
+    // China keeps one legal time.
+    let mut look = Look::at(instant, camera.target[0], camera.target[1], 8.0);
+    look.mode = scene.mode;
+    look.contours = scene.contours;
+    look.compare = scene.compare.map(|c| c.day());
+    if let Some(b) = terrain_heights(&state) {
+        look.terrain_m = b;
+    }
+    let mut stream = Stream::new(BUDGET_BYTES);
+    let scope = Scope::everything();
+    let known: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
+    for layer in scene.layers.iter().filter(|l| l.visible && known.contains(&l.id)) {
+        stream.add_tileset(&layer.id, &layer.tileset);
+    }
+    let mut renderer = pollster::block_on(Renderer::headless(size[0], size[1], Quality::High))?;
+    let began = std::time::Instant::now();
+    let picture = strata_render::shot(&mut renderer, &mut stream, &view, &look, &mut |url| {
+        strata_server::content(&state, url, &scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"))
+    })?;
+    picture.write_png(&command.out)?;
+    for (url, reason) in picture.missing.iter().take(5) {
+        eprintln!("strata: {url} is missing: {reason}");
+    }
+    eprintln!(
+        "{}: {} tiles, {} draws, {:.1} M triangles, {} MiB, {:.1} s on {}",
+        command.out.display(),
+        picture.tiles,
+        picture.stats.draws,
+        picture.stats.triangles as f64 / 1e6,
+        picture.stats.gpu_bytes >> 20,
+        began.elapsed().as_secs_f64(),
+        renderer.adapter()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ellipsoidal heights that the tints of the ground span.
+fn terrain_heights(state: &strata_server::CityState) -> Option<[f32; 2]> {
+    let (snapshot, scope) = (state.engine.snapshot(), Scope::everything());
+    let terrain = snapshot.layers(&scope).into_iter().find(|l| l.theme == Theme::Terrain)?;
+    let b = snapshot.bounds(&terrain.id, &scope)?;
+    let offset = state.frame.geoid_offset_m;
+    Some([(b.min[2] + offset) as f32, (b.max[2] + offset) as f32])
+}

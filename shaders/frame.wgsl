@@ -1,0 +1,242 @@
+// What every pass shares: the frame's numbers, noise, light, fog and the tone curve.
+// Frame of all positions: east, north, up in metres with the eye as origin.
+
+struct Frame {
+    clip: mat4x4f,
+    shadow: array<mat4x4f, 4>,
+    splits: vec4f,        // far end of each shadow cascade along the view axis, m
+    texel_m: vec4f,       // ground size of a shadow texel per cascade, m
+    sun: vec4f,           // towards the sun; w: cascades in use
+    sun_colour: vec4f,    // w: night 0..1
+    zenith: vec4f,        // w: cloud strength
+    horizon: vec4f,       // w: fog strength
+    ambient: vec4f,       // light from above; w: lamps 0..1
+    bounce: vec4f,        // light from below; w: exposure
+    eye: vec4f,           // eye in ENU at the camera's target; w: eye height above the ellipsoid
+    time: vec4i,          // day, compared day, compare on, mode
+    misc: vec4f,          // seconds, leaves 0..1, size of a pixel at 1 m, near plane
+    cut_lo: vec4f,        // cut-away box
+    cut_hi: vec4f,
+    right: vec4f,         // times tan of half the width
+    up: vec4f,            // times tan of half the height
+    forward: vec4f,
+    view_px: vec4f,       // width, height and their inverses
+    terrain: vec4f,       // lowest and highest tint, contours on, snow 0..1
+    windows: vec4f,       // share of lit windows: homes, offices, shops, others
+}
+
+struct Draw {
+    enu_from_tile: mat4x4f,
+    params: vec4f,        // role, opacity, fade, ellipsoidal height of the tile's origin
+    world: vec4f,         // city-wide plan offset of the tile for noise, depth bias, layer's flat colour on
+    colour: vec4f,
+    ids: vec4u,           // draw number, texels in a row of the feature picture, 0, 0
+}
+
+@group(0) @binding(0) var<uniform> frame: Frame;
+@group(1) @binding(0) var<uniform> draw: Draw;
+@group(2) @binding(0) var features: texture_2d<u32>;
+@group(3) @binding(0) var shadow_map: texture_depth_2d;
+@group(3) @binding(1) var shadow_sampler: sampler_comparison;
+
+const MODE_SURFACE: i32 = 0;
+const MODE_XRAY: i32 = 1;
+const MODE_CUTAWAY: i32 = 2;
+const MODE_BELOW: i32 = 3;
+
+struct Feature {
+    valid_from: i32,
+    valid_to: i32,
+    seed: u32,
+    colour: vec4f,
+    kind: u32,            // use of a building, class of a pipe, species of a tree …
+    roof: u32,
+    floors: f32,
+    year: i32,
+    height: f32,
+    bits: u32,            // 1,2 flow direction · 4 abandoned · 8 selected · 16 hovered · 32 has another version
+}
+
+fn feature_of(row: u32) -> Feature {
+    let w = draw.ids.y;
+    let i = row * 2u;
+    let a = textureLoad(features, vec2i(i32(i % w), i32(i / w)), 0);
+    let b = textureLoad(features, vec2i(i32((i + 1u) % w), i32((i + 1u) / w)), 0);
+    var f: Feature;
+    f.valid_from = bitcast<i32>(a.x);
+    f.valid_to = bitcast<i32>(a.y);
+    f.seed = a.z;
+    f.colour = unpack4x8unorm(a.w);
+    f.kind = b.x & 0xffu;
+    f.roof = (b.x >> 8u) & 0xffu;
+    f.floors = f32(b.x >> 16u);
+    f.year = bitcast<i32>(b.y);
+    f.height = bitcast<f32>(b.z);
+    f.bits = b.w;
+    return f;
+}
+
+fn stands(f: Feature, day: i32) -> bool {
+    return f.valid_from <= day && day < f.valid_to;
+}
+
+// ---- noise -------------------------------------------------------------------------------------------------
+
+fn hash_u(v: u32) -> u32 {
+    let s = v * 747796405u + 2891336453u;
+    let w = ((s >> ((s >> 28u) + 4u)) ^ s) * 277803737u;
+    return (w >> 22u) ^ w;
+}
+fn hash3(a: u32, b: u32, c: u32) -> f32 {
+    return f32(hash_u(a ^ hash_u(b ^ hash_u(c))) >> 8u) / 16777216.0;
+}
+fn hash_cell(p: vec2f, salt: u32) -> f32 {
+    return hash3(bitcast<u32>(i32(floor(p.x))), bitcast<u32>(i32(floor(p.y))), salt);
+}
+fn noise(p: vec2f) -> f32 {
+    let i = floor(p);
+    let f = fract(p);
+    let u = f * f * (3.0 - 2.0 * f);
+    return mix(mix(hash_cell(i, 7u), hash_cell(i + vec2f(1.0, 0.0), 7u), u.x),
+               mix(hash_cell(i + vec2f(0.0, 1.0), 7u), hash_cell(i + vec2f(1.0, 1.0), 7u), u.x), u.y);
+}
+fn fbm(p: vec2f) -> f32 {
+    return noise(p) * 0.5 + noise(p * 2.03 + 17.1) * 0.28 + noise(p * 4.1 + 5.3) * 0.15 + noise(p * 8.3 + 31.7) * 0.07;
+}
+// How much of a pixel of width `w` at `x` lies in [a, b]: a stripe without jagged edges.
+fn band(x: f32, a: f32, b: f32, w: f32) -> f32 {
+    return clamp((x - a) / w + 0.5, 0.0, 1.0) - clamp((x - b) / w + 0.5, 0.0, 1.0);
+}
+fn srgb(r: f32, g: f32, b: f32) -> vec3f {
+    return linear(vec3f(r, g, b) / 255.0);
+}
+fn linear(c: vec3f) -> vec3f {
+    return select(pow((c + 0.055) / 1.055, vec3f(2.4)), c / 12.92, c <= vec3f(0.04045));
+}
+fn encoded(c: vec3f) -> vec3f {
+    let x = clamp(c, vec3f(0.0), vec3f(1.0));
+    return select(1.055 * pow(x, vec3f(1.0 / 2.4)) - 0.055, x * 12.92, x <= vec3f(0.0031308));
+}
+fn luma(c: vec3f) -> f32 {
+    return dot(c, vec3f(0.2126, 0.7152, 0.0722));
+}
+
+// ---- light -------------------------------------------------------------------------------------------------
+
+fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
+    let depth = dot(pos, frame.forward.xyz);
+    let cascades = i32(frame.sun.w);
+    var c = cascades;
+    for (var i = cascades - 1; i >= 0; i -= 1) {
+        if depth < frame.splits[i] { c = i; }
+    }
+    if c >= cascades { return 1.0; }
+    let ndl = max(dot(n, frame.sun.xyz), 0.0);
+    let t = frame.texel_m[c];
+    let p = pos + n * t * (0.6 + 1.8 * (1.0 - ndl)) + frame.sun.xyz * t * 0.5;
+    let q = frame.shadow[c] * vec4f(p, 1.0);
+    let size = 1.0 / f32(textureDimensions(shadow_map).x);
+    // Each cascade owns a quarter of the picture.
+    let corner = vec2f(f32(c % 2), f32(c / 2)) * 0.5;
+    let lo = corner + vec2f(size * 2.5);
+    let hi = corner + vec2f(0.5 - size * 2.5);
+    if any(q.xy < lo) || any(q.xy > hi) || q.z > 1.0 { return 1.0; }
+    var s = 0.0;
+    for (var y = -1; y <= 1; y += 1) {
+        for (var x = -1; x <= 1; x += 1) {
+            let w = select(1.0, 2.0, x == 0) * select(1.0, 2.0, y == 0);
+            s += w * textureSampleCompareLevel(shadow_map, shadow_sampler, q.xy + vec2f(f32(x), f32(y)) * size * 1.1, q.z);
+        }
+    }
+    let last = frame.splits[cascades - 1];
+    return mix(s / 16.0, 1.0, smoothstep(last * 0.85, last, depth));
+}
+fn sky_towards(d: vec3f) -> vec3f {
+    let t = 1.0 - exp(-max(d.z, 0.0) * 3.2);
+    var c = mix(frame.horizon.rgb, frame.zenith.rgb, t);
+    let toward = max(dot(d, frame.sun.xyz), 0.0);
+    c += frame.sun_colour.rgb * (pow(toward, 6.0) * 0.06 + pow(toward, 40.0) * 0.10) * (1.0 - t * 0.5);
+    return c;
+}
+fn ambient_at(n: vec3f) -> vec3f {
+    // A wall that looks away from the sun sees the bluer half of the sky.
+    let side = 0.90 + 0.10 * dot(normalize(n.xy + vec2f(1e-4)), normalize(frame.sun.xy + vec2f(1e-4)));
+    return mix(frame.bounce.rgb, frame.ambient.rgb * side, n.z * 0.5 + 0.5);
+}
+fn lit(albedo: vec3f, n: vec3f, pos: vec3f, ao: f32) -> vec3f {
+    let ndl = max(dot(n, frame.sun.xyz), 0.0);
+    var s = 0.0;
+    if ndl > 0.0 { s = shadow_at(pos, n); }
+    return albedo * (frame.sun_colour.rgb * (ndl * s) + ambient_at(n) * ao);
+}
+fn fogged(c: vec3f, pos: vec3f) -> vec3f {
+    let d = length(pos);
+    let dir = pos / max(d, 0.001);
+    // Thin haze from the first kilometre, fog from the fourth; both thin out with height above the eye's ground.
+    let height = exp(-max(pos.z + frame.eye.z, 0.0) / 500.0);
+    let haze = 1.0 - exp(-max(d - 600.0, 0.0) / 42000.0);
+    let fog = 1.0 - exp(-max(d - 4000.0, 0.0) / 9000.0 * height);
+    let tint = sky_towards(normalize(vec3f(dir.xy, 0.02)));
+    return mix(c, tint, clamp((haze + fog) * frame.horizon.w, 0.0, 1.0));
+}
+// Linear up to 0.6, then a soft shoulder that never reaches paper white.
+fn toned(c: vec3f) -> vec3f {
+    let x = max(c * frame.bounce.w, vec3f(0.0));
+    let y = 0.6 + 0.345 * (1.0 - exp(-(x - 0.6) / 0.345));
+    return select(y, x, x < vec3f(0.6));
+}
+// Screen-door for cross-fading tiles and ghosts; the same pattern on every machine.
+fn door(p: vec2f) -> f32 {
+    return fract(52.9829189 * fract(dot(floor(p), vec2f(0.06711056, 0.00583715))));
+}
+fn in_cut(pos: vec3f) -> bool {
+    return frame.time.w == MODE_CUTAWAY && all(pos.xy > frame.cut_lo.xy) && all(pos.xy < frame.cut_hi.xy);
+}
+
+const PALE_UNDERGROUND = vec3f(0.694, 0.651, 0.571);
+
+// The last word on matter: mode, compare, selection, fog, tone. Alpha 1 asks for ambient occlusion, 0 refuses it.
+fn matter(colour: vec3f, n: vec3f, pos: vec3f, f: Feature, px: vec2f) -> vec4f {
+    var c = colour;
+    if frame.time.w == MODE_XRAY {
+        let shade = 0.75 + 0.25 * max(dot(n, normalize(frame.sun.xyz + vec3f(0.0, 0.0, 0.6))), 0.0);
+        c = mix(PALE_UNDERGROUND * shade, toned(c), 0.30);
+        return vec4f(chosen(c, n, pos, f), 1.0);
+    }
+    c = toned(fogged(c, pos));
+    if frame.time.z == 1 {
+        c = compared(c, n, f, px);
+    }
+    return vec4f(chosen(c, n, pos, f), 1.0);
+}
+fn compared(colour: vec3f, n: vec3f, f: Feature, px: vec2f) -> vec3f {
+    let now = stands(f, frame.time.x);
+    let was = stands(f, frame.time.y);
+    let shade = 0.62 + 0.38 * max(dot(n, normalize(frame.sun.xyz + vec3f(0.0, 0.0, 0.4))), 0.0);
+    let stripe = fract((px.x + px.y) / 10.0);
+    if now && !was {
+        if (f.bits & 32u) != 0u { return select(srgb(230.0, 159.0, 0.0), srgb(250.0, 222.0, 160.0), stripe > 0.5) * shade; }
+        return srgb(0.0, 114.0, 178.0) * shade;
+    }
+    if was && !now { return srgb(213.0, 94.0, 0.0) * shade; }
+    let grey = vec3f(luma(colour));
+    return mix(colour, grey * 0.8 + vec3f(0.16), 0.65);
+}
+fn chosen(colour: vec3f, n: vec3f, pos: vec3f, f: Feature) -> vec3f {
+    if (f.bits & 8u) != 0u {
+        let facing = abs(dot(n, normalize(pos)));
+        let yellow = vec3f(1.0, 0.665, 0.0) * (0.70 + 0.30 * clamp(luma(colour) * 2.0, 0.0, 1.0));
+        return select(vec3f(0.0), yellow, facing > 0.12);
+    }
+    if (f.bits & 16u) != 0u { return colour * 1.12 + 0.02; }
+    return colour;
+}
+// Tiles that just came, ghosts of what is gone, and what the cut-away takes.
+fn unseen(pos: vec3f, f: Feature, px: vec2f) -> bool {
+    if in_cut(pos) { return true; }
+    let d = door(px);
+    if draw.params.z < 1.0 && d >= draw.params.z { return true; }
+    if draw.params.y < 1.0 && d >= draw.params.y { return true; }
+    if frame.time.z == 1 && !stands(f, frame.time.x) && fract((px.x - px.y) / 8.0) > 0.5 { return true; }
+    return false;
+}

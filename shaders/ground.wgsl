@@ -1,0 +1,169 @@
+// What lies and stands outside walls and roofs: ground, streets, water, land use, trees, plain bodies, sky.
+
+fn bare(row: u32) -> Feature {
+    return feature_of(row);
+}
+
+@fragment fn fs_terrain(v: Vertex) -> @location(0) vec4f {
+    let wz = max(fwidth(v.plan.z), 1e-4);
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    let n = normalize(v.normal);
+    // Five muted tints over the heights of the data.
+    let t = clamp((v.plan.z - frame.terrain.x) / max(frame.terrain.y - frame.terrain.x, 1.0), 0.0, 1.0) * 4.0;
+    let tints = array<vec3f, 5>(srgb(150.0, 160.0, 132.0), srgb(168.0, 170.0, 142.0), srgb(184.0, 178.0, 150.0), srgb(176.0, 166.0, 138.0), srgb(158.0, 150.0, 128.0));
+    let i = u32(min(t, 3.999));
+    var c = mix(tints[i], tints[i + 1u], fract(min(t, 3.999)));
+    // Yards and paving: a city's ground is no lawn.
+    c = mix(c, srgb(190.0, 184.0, 172.0), 0.55 * smoothstep(0.35, 0.65, fbm(v.plan.xy / 90.0)));
+    c *= 0.90 + 0.20 * fbm(v.plan.xy / 14.0);
+    if frame.terrain.z > 0.5 {
+        // Contours: 5 m, every fifth bold; relief by light from three sides.
+        let relief = 0.55 * max(dot(n, normalize(vec3f(-0.6, 0.6, 0.6))), 0.0) + 0.25 * max(dot(n, normalize(vec3f(0.7, 0.5, 0.5))), 0.0) + 0.2 * n.z;
+        c *= 0.45 + 0.75 * relief;
+        let line = band(abs(fract(v.plan.z / 5.0 + 0.5) - 0.5) * 5.0, -1.0, wz * 0.6, wz);
+        let bold = band(abs(fract(v.plan.z / 25.0 + 0.5) - 0.5) * 25.0, -1.0, wz * 1.2, wz);
+        c = mix(c, srgb(112.0, 92.0, 70.0), max(line * 0.55 * clamp(2.5 / wz - 0.5, 0.0, 1.0), bold * 0.85));
+    }
+    let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.12);
+    c = mix(c, vec3f(0.74, 0.77, 0.82), snow * 0.75);
+    return matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy);
+}
+
+@fragment fn fs_road(v: Vertex) -> @location(0) vec4f {
+    let wx = max(fwidth(v.uv.x), 1e-4);
+    let wy = max(fwidth(v.uv.y), 1e-4);
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    let n = normalize(v.normal);
+    let half = v.uv.z * 0.5;
+    let lanes = max(v.uv.w, 2.0);
+    let across = v.uv.x;
+    var c = srgb(104.0, 104.0, 106.0) * (0.92 + 0.16 * noise(v.plan.xy * 0.8)) * (0.94 + 0.12 * fbm(v.plan.xy / 25.0));
+    // Wheel tracks are a little darker than the middle of a lane.
+    let lane = v.uv.z / lanes;
+    let in_lane = abs(fract((across + half) / lane) - 0.5);
+    c *= 0.97 + 0.05 * smoothstep(0.1, 0.3, in_lane);
+    // Pavement and kerb at the rim.
+    let walk = band(half - abs(across), -1.0, min(2.2, half * 0.22), wx);
+    let kerb = band(half - abs(across), min(2.2, half * 0.22) - 0.22, min(2.2, half * 0.22), wx);
+    let tile = 0.95 + 0.07 * step(0.5, fract(v.uv.y / 1.2)) * clamp(1.0 - wy, 0.0, 1.0);
+    c = mix(c, srgb(176.0, 170.0, 160.0) * tile, walk);
+    c = mix(c, srgb(206.0, 202.0, 196.0), kerb * 0.8);
+    let paint = srgb(222.0, 222.0, 216.0) * (0.8 + 0.2 * noise(v.plan.xy * 2.0));
+    let drive = half - min(2.2, half * 0.22);
+    // Centre: double yellow on wide streets, one dashed white on narrow ones.
+    if lanes > 3.5 {
+        let yellow = band(abs(abs(across) - 0.18), -1.0, 0.08, wx);
+        c = mix(c, srgb(214.0, 170.0, 58.0), yellow * (1.0 - walk));
+    } else {
+        let dash = step(fract(v.uv.y / 6.0), 0.5);
+        c = mix(c, paint, band(abs(across), -1.0, 0.08, wx) * mix(0.5, dash, clamp(3.0 / wy - 0.5, 0.0, 1.0)));
+    }
+    // Lanes.
+    let lane_width = 2.0 * drive / lanes;
+    let k = round((across + drive) / lane_width);
+    let off = abs(across + drive - k * lane_width);
+    let inner = step(0.5, k) * step(k, lanes - 0.5) * step(0.6, abs(across));
+    let dashes = mix(0.4, step(fract(v.uv.y / 10.0), 0.4), clamp(4.0 / wy - 0.5, 0.0, 1.0));
+    c = mix(c, paint, band(off, -1.0, 0.075, wx) * inner * dashes * (1.0 - walk));
+    c = mix(c, paint, band(abs(abs(across) - (drive - 0.35)), -1.0, 0.07, wx) * (1.0 - walk) * 0.8);
+    // Lamps stand along the street: pools of light at night.
+    let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
+    var light = lit(c, n, v.pos, 0.95);
+    light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.10 + 0.85 * pool);
+    return matter(light, n, v.pos, f, v.clip.xy);
+}
+
+@fragment fn fs_water(v: Vertex) -> @location(0) vec4f {
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    let p = v.plan.xy;
+    let near = clamp(60.0 / max(length(v.pos), 1.0), 0.02, 1.0);
+    let slope = vec2f(noise(p * 0.35 + vec2f(frame.misc.x * 0.3, 0.0)) - 0.5, noise(p * 0.35 + vec2f(31.0, frame.misc.x * 0.2)) - 0.5) * (0.03 + 0.10 * near)
+              + vec2f(noise(p / 9.0) - 0.5, noise(p / 9.0 + 77.0) - 0.5) * 0.03;
+    let n = normalize(vec3f(slope, 1.0));
+    let view = normalize(v.pos);
+    let deep = clamp(v.uv.z / 4.0, 0.0, 1.0);
+    let body = mix(srgb(79.0, 143.0, 168.0), srgb(44.0, 94.0, 120.0), max(deep, 0.35));
+    let fresnel = 0.03 + 0.97 * pow(1.0 - max(dot(-view, n), 0.0), 5.0);
+    let mirrored = reflect(view, n);
+    var c = body * (frame.sun_colour.rgb * max(frame.sun.z, 0.0) * 0.45 * shadow_at(v.pos, vec3f(0.0, 0.0, 1.0)) + frame.ambient.rgb * 0.75) * (1.0 - fresnel);
+    c += sky_towards(vec3f(mirrored.xy, abs(mirrored.z))) * fresnel;
+    c += frame.sun_colour.rgb * pow(max(dot(mirrored, frame.sun.xyz), 0.0), 260.0) * 1.2;
+    return matter(c, n, v.pos, f, v.clip.xy);
+}
+
+// Data, not matter: the legend's swatch, 70 % over the paper of the map, whatever the light.
+@fragment fn fs_parcel(v: Vertex) -> @location(0) vec4f {
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    let paper = vec3f(242.0, 239.0, 232.0) / 255.0;
+    return vec4f(linear(mix(paper, f.colour.rgb, 0.7)), 0.0);
+}
+
+@fragment fn fs_tree(v: Vertex) -> @location(0) vec4f {
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    let n = normalize(v.normal);
+    let r = hash3(f.seed, 5u, 1u);
+    var leaf = mix(srgb(78.0, 108.0, 58.0), srgb(112.0, 138.0, 74.0), r);
+    if f.kind == 2u { leaf = mix(srgb(52.0, 84.0, 58.0), srgb(66.0, 98.0, 66.0), r); }
+    let winter = select(1.0 - frame.misc.y, 0.0, f.kind == 2u);
+    // Bare crowns: a net of twigs that one sees through.
+    if winter > 0.5 && door(v.clip.xy + floor(v.uv.xy * 9.0)) > 0.42 { discard; }
+    leaf = mix(leaf, srgb(124.0, 108.0, 92.0), winter);
+    leaf *= 0.82 + 0.30 * noise(v.plan.xy * 1.4 + v.plan.z);
+    return matter(lit(leaf, n, v.pos, 0.75 + 0.25 * n.z), n, v.pos, f, v.clip.xy);
+}
+
+@fragment fn fs_plain(v: Vertex) -> @location(0) vec4f {
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    let n = normalize(v.normal);
+    return matter(lit(draw.colour.rgb, n, v.pos, 0.9), n, v.pos, f, v.clip.xy);
+}
+
+// Class colour of CJJ 61 with its casing: hue is data, the light only models the tube.
+@fragment fn fs_pipe(v: Vertex) -> @location(0) vec4f {
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) && frame.time.w != MODE_CUTAWAY { discard; }
+    let n = normalize(v.normal);
+    let facing = abs(dot(n, normalize(v.pos)));
+    let swatch = linear(f.colour.rgb);
+    let shade = 0.62 + 0.38 * max(dot(n, normalize(vec3f(0.3, 0.2, 0.9))), 0.0);
+    let casing = select(srgb(38.0, 48.0, 58.0), srgb(232.0, 237.0, 242.0), luma(swatch) < 0.06);
+    var c = mix(casing, swatch * shade, smoothstep(0.18, 0.34, facing));
+    let flows = (f.bits & 3u) != 0u;
+    if flows {
+        let along = select(v.uv.y, -v.uv.y, (f.bits & 2u) != 0u) - frame.misc.x * 1.5;
+        let chevron = fract(along / 6.0 + abs(fract(v.uv.x * 2.0) - 0.5) * 0.35);
+        c = mix(c, mix(c, casing, 0.5), band(chevron, 0.0, 0.10, 0.03));
+    }
+    return vec4f(chosen(c, n, v.pos, f), 0.0);
+}
+
+struct SkyVertex {
+    @builtin(position) clip: vec4f,
+    @location(0) ndc: vec2f,
+}
+@vertex fn vs_sky(@builtin(vertex_index) i: u32) -> SkyVertex {
+    let p = vec2f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0);
+    return SkyVertex(vec4f(p, 0.0, 1.0), p);
+}
+@fragment fn fs_sky(v: SkyVertex) -> @location(0) vec4f {
+    let d = normalize(frame.forward.xyz + frame.right.xyz * v.ndc.x + frame.up.xyz * v.ndc.y);
+    if frame.time.w == MODE_BELOW {
+        return vec4f(mix(srgb(30.0, 26.0, 24.0), srgb(64.0, 54.0, 46.0), clamp(d.z * 0.5 + 0.5, 0.0, 1.0)), 0.0);
+    }
+    var c = sky_towards(d);
+    let toward = dot(d, frame.sun.xyz);
+    c += frame.sun_colour.rgb * 6.0 * smoothstep(0.99995, 0.99999, toward);
+    // Thin cirrus, painted from noise on a high plane.
+    let high = d.xy / max(d.z + 0.08, 0.02);
+    let cirrus = smoothstep(0.52, 0.85, fbm(high * vec2f(0.9, 2.2) + 3.0)) * frame.zenith.w * smoothstep(0.0, 0.25, d.z);
+    c = mix(c, frame.horizon.rgb * 1.15 + frame.sun_colour.rgb * 0.05, cirrus * 0.5);
+    // Stars are for nights without lamps; a few are left.
+    let star = step(0.9985, hash_cell(d.xy / max(d.z + 0.2, 0.05) * 260.0, 99u)) * frame.sun_colour.w * smoothstep(0.15, 0.5, d.z);
+    return vec4f(toned(c + vec3f(star * 0.35)), 0.0);
+}

@@ -1,0 +1,75 @@
+// One vertex shader for everything that comes in tiles.
+
+struct VertexIn {
+    @location(0) position: vec3f,
+    @location(1) normal: vec4f,
+    @location(2) uv: vec4f,           // uv, uv2
+    @location(3) row: u32,
+    @location(4) at: vec3f,
+    @location(5) turn: vec4f,
+    @location(6) scale: vec3f,
+    @location(7) instance_row: u32,
+}
+struct Vertex {
+    @builtin(position) clip: vec4f,
+    @location(0) pos: vec3f,          // east, north, up from the eye
+    @location(1) normal: vec3f,
+    @location(2) uv: vec4f,
+    @location(3) plan: vec3f,         // city-wide plan metres for noise, height above the ellipsoid
+    @location(4) @interpolate(flat) row: u32,
+}
+
+fn rotated(v: vec3f, q: vec4f) -> vec3f {
+    let t = 2.0 * cross(q.xyz, v);
+    return v + q.w * t + cross(q.xyz, t);
+}
+
+const ROLE_PIPE: i32 = 7;
+const ROLE_TREE_CROWN: i32 = 11;
+
+fn placed(v: VertexIn) -> Vertex {
+    var out: Vertex;
+    out.row = v.row + v.instance_row;
+    let f = feature_of(out.row);
+    let there = stands(f, frame.time.x) || (frame.time.z == 1 && stands(f, frame.time.y));
+    let p = v.at + rotated(v.position * v.scale, v.turn);
+    let n = rotated(v.normal.xyz / max(abs(v.scale), vec3f(1e-3)), v.turn);
+    out.normal = normalize((draw.enu_from_tile * vec4f(n, 0.0)).xyz + vec3f(0.0, 0.0, 1e-6));
+    out.pos = (draw.enu_from_tile * vec4f(p, 1.0)).xyz;
+    out.uv = v.uv;
+    let role = i32(draw.params.x);
+    if role == ROLE_PIPE {
+        // Never thinner on the screen than one can see: widen the tube along its normal.
+        let depth = max(dot(out.pos, frame.forward.xyz), frame.misc.w);
+        let least = depth * frame.misc.z * select(0.75, 1.25, v.uv.z > 0.10);
+        out.pos += out.normal * max(least - v.uv.z, 0.0);
+    }
+    if role == ROLE_TREE_CROWN { out.uv = vec4f(v.position.xy, v.position.z, v.scale.z); }
+    out.plan = vec3f(draw.world.xy + p.xy, draw.params.w + p.z);
+    out.clip = frame.clip * vec4f(out.pos, 1.0);
+    // With reversed infinite depth z is a constant: a factor moves the surface along the ray.
+    out.clip.z *= 1.0 + draw.world.z;
+    if !there { out.clip = vec4f(2.0, 2.0, 2.0, 1.0); }
+    return out;
+}
+
+@vertex fn vs_main(v: VertexIn) -> Vertex {
+    return placed(v);
+}
+@vertex fn vs_shadow(v: VertexIn) -> @builtin(position) vec4f {
+    let f = feature_of(v.row + v.instance_row);
+    let p = v.at + rotated(v.position * v.scale, v.turn);
+    let pos = (draw.enu_from_tile * vec4f(p, 1.0)).xyz;
+    var clip = frame.clip * vec4f(pos, 1.0);
+    if !stands(f, frame.time.x) || in_cut(pos) { clip = vec4f(2.0, 2.0, 2.0, 1.0); }
+    return clip;
+}
+// Distance along the view axis, for ambient occlusion.
+@fragment fn fs_depth(v: Vertex) -> @location(0) f32 {
+    if in_cut(v.pos) { discard; }
+    return dot(v.pos, frame.forward.xyz);
+}
+@fragment fn fs_pick(v: Vertex) -> @location(0) vec4u {
+    if i32(draw.params.x) != ROLE_PIPE && in_cut(v.pos) { discard; }
+    return vec4u(draw.ids.x + 1u, v.row, bitcast<u32>(dot(v.pos, frame.forward.xyz)), 0u);
+}
