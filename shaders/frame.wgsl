@@ -174,7 +174,7 @@ fn fogged(c: vec3f, pos: vec3f) -> vec3f {
     let dir = pos / max(d, 0.001);
     // Thin haze from the first kilometre, fog from the fourth; both thin out with height above the eye's ground.
     let height = exp(-max(pos.z + frame.eye.z, 0.0) / 500.0);
-    let haze = 1.0 - exp(-max(d - 600.0, 0.0) / 42000.0);
+    let haze = 1.0 - exp(-max(d - 600.0, 0.0) / 21000.0);
     let fog = 1.0 - exp(-max(d - 4000.0, 0.0) / 9000.0 * height);
     let tint = sky_towards(normalize(vec3f(dir.xy, 0.02)));
     return mix(c, tint, clamp((haze + fog) * frame.horizon.w, 0.0, 1.0));

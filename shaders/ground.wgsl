@@ -71,7 +71,7 @@ fn bare(row: u32) -> Feature {
     // Lamps stand along the street: pools of light at night.
     let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
     var light = lit(c, n, v.pos, 0.95);
-    light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.10 + 0.85 * pool);
+    light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.03 + 0.34 * pool);
     return matter(light, n, v.pos, f, v.clip.xy);
 }
 
@@ -98,6 +98,29 @@ fn bare(row: u32) -> Feature {
 @fragment fn fs_parcel(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
+    if draw.world.w < 0.5 {
+        // As ground: the same parcels as one would see them, by what they are used for.
+        let n = normalize(v.normal);
+        let g = fbm(v.plan.xy / 11.0);
+        let swatch = f.colour.rgb;
+        let green = swatch.g > 0.75 && swatch.r < 0.75 && swatch.b < 0.75;
+        let wood = swatch.g > swatch.r && swatch.g > swatch.b && swatch.r < 0.5;
+        var c = srgb(186.0, 180.0, 168.0);
+        if green || wood {
+            c = mix(srgb(96.0, 124.0, 70.0), srgb(138.0, 152.0, 92.0), fbm(v.plan.xy / 23.0));
+            c = mix(c, srgb(170.0, 160.0, 138.0), (1.0 - frame.misc.y) * 0.7);
+        } else if swatch.r > 0.95 && swatch.g > 0.95 && swatch.b < 0.4 {
+            // Yards of homes: lawns and paths.
+            c = mix(srgb(142.0, 150.0, 108.0), srgb(188.0, 180.0, 164.0), smoothstep(0.42, 0.56, fbm(v.plan.xy / 17.0)));
+            c = mix(c, srgb(176.0, 168.0, 150.0), (1.0 - frame.misc.y) * 0.6);
+        } else if swatch.r < 0.78 && swatch.r > 0.5 && swatch.g < 0.7 {
+            c = srgb(164.0, 160.0, 154.0);
+        }
+        c *= 0.88 + 0.24 * g;
+        let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.16);
+        c = mix(c, vec3f(0.74, 0.77, 0.82), snow * 0.8);
+        return matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy);
+    }
     let paper = vec3f(242.0, 239.0, 232.0) / 255.0;
     return vec4f(linear(mix(paper, f.colour.rgb, 0.7)), 0.0);
 }
@@ -155,6 +178,12 @@ struct SkyVertex {
     let d = normalize(frame.forward.xyz + frame.right.xyz * v.ndc.x + frame.up.xyz * v.ndc.y);
     if frame.time.w == MODE_BELOW {
         return vec4f(mix(srgb(30.0, 26.0, 24.0), srgb(64.0, 54.0, 46.0), clamp(d.z * 0.5 + 0.5, 0.0, 1.0)), 0.0);
+    }
+    if d.z < 0.0 {
+        // Beyond the data the land goes on, plain and soon lost in haze.
+        let far = max(frame.eye.z, 20.0) / max(-d.z, 1e-4);
+        let land = mix(srgb(150.0, 156.0, 146.0), vec3f(0.74, 0.77, 0.82), frame.terrain.w * 0.8) * (frame.sun_colour.rgb * max(frame.sun.z, 0.0) + frame.ambient.rgb);
+        return vec4f(toned(fogged(land, d * far)), 0.0);
     }
     var c = sky_towards(d);
     let toward = dot(d, frame.sun.xyz);

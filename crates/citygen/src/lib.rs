@@ -2,7 +2,7 @@
 //! seed and marked synthetic. The plan (ground, streets, blocks) is made once; parcels and buildings are derived block
 //! by block from the seed alone, so that no block needs another.
 //!
-//! Made so far: terrain, water, roads, railways, parcels, buildings, place names. Frame: EPSG:4551 + EPSG:5737,
+//! Made so far: terrain, water, roads, railways, parcels, red lines, buildings, trees, place names. Frame: EPSG:4551 + EPSG:5737,
 //! `[east_m, north_m, height_m]`.
 
 // The plan knows more (bridges, street fronts) than the layers made so far use.
@@ -17,6 +17,7 @@ mod layers;
 mod map;
 mod plan;
 mod plane;
+mod trees;
 
 use plane::{P2, Ring};
 use serde::Serialize;
@@ -38,6 +39,16 @@ pub struct Truth {
     pub bounds: Bounds2,
     /// Features by layer.
     pub counts: BTreeMap<String, u64>,
+}
+
+/// A named place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Anchor {
+    pub name: &'static str,
+    pub title_zh: &'static str,
+    pub title_en: &'static str,
+    /// Working frame.
+    pub position: Point3,
 }
 
 /// A district of 4.5 × 4.1 km around 人民广场, the lake and the river.
@@ -68,7 +79,7 @@ impl District {
     /// The layers that [`District::generate`] fills.
     pub fn layers(&self) -> Vec<Arc<Layer>> {
         let l = &self.layers;
-        [&l.terrain, &l.water, &l.roads, &l.rail, &l.parcels, &l.buildings, &l.places].map(Arc::clone).to_vec()
+        [&l.terrain, &l.water, &l.roads, &l.rail, &l.parcels, &l.control_lines, &l.buildings, &l.trees, &l.places].map(Arc::clone).to_vec()
     }
     fn at(&self, p: P2, z: f64) -> Point3 {
         [self.origin[0] + p[0], self.origin[1] + p[1], z]
@@ -113,7 +124,25 @@ impl District {
                 out(&l.roads, format!("RD{e:05}"), g, Interval::ALWAYS, values)?;
             }
         }
+        for e in 0..self.plan.graph.edges.len() as u32 {
+            for (i, t) in trees::along_street(&self.plan, e).into_iter().enumerate() {
+                let g = Geometry::Point(self.at(t.at, self.plan.ground.z(t.at)));
+                out(
+                    &l.trees,
+                    format!("TS{e:05}-{i:03}"),
+                    g,
+                    Interval::ALWAYS,
+                    vec![t.species.into(), t.height_m.into(), t.crown_m.into()],
+                )?;
+            }
+        }
         for block in 0..self.plan.blocks.len() {
+            for (i, land) in self.plan.net(&self.plan.blocks[block]).iter().enumerate().filter(|(_, a)| a.shell.len() > 2) {
+                let z = |p: P2| self.plan.ground.z(p);
+                let mut line: Vec<Point3> = land.shell.iter().map(|&p| self.at(p, z(p))).collect();
+                line.extend(line.first().copied());
+                out(&l.control_lines, format!("RL{block:05}-{i}"), Geometry::LineString(line), Interval::ALWAYS, vec!["red".into()])?;
+            }
             for p in blocks::parcels(&self.plan, block) {
                 let c = plane::centroid(&p.area.shell);
                 let z = self.plan.ground.z(c);
@@ -137,7 +166,13 @@ impl District {
                     valid,
                     values,
                 )?;
-                for (i, b) in buildings::buildings(self.seed, &p).into_iter().enumerate() {
+                let houses = buildings::buildings(self.seed, &p);
+                for (i, t) in trees::in_parcel(self.seed, &p, &houses).into_iter().enumerate() {
+                    let g = Geometry::Point(self.at(t.at, self.plan.ground.z(t.at)));
+                    let values = vec![t.species.into(), t.height_m.into(), t.crown_m.into()];
+                    out(&l.trees, format!("TR{:08}-{i:04}", p.serial), g, Interval::ALWAYS, values)?;
+                }
+                for (i, b) in houses.into_iter().enumerate() {
                     // A house stands on the lowest corner of its ground, so that no foot hangs in the air.
                     let z = b.ring.iter().map(|&q| self.plan.ground.z(q)).fold(f64::INFINITY, f64::min);
                     let seed = (dice::mix(self.seed ^ p.serial << 8 ^ i as u64) >> 33) as i64;
@@ -170,6 +205,36 @@ impl District {
         let b = self.plan.bounds;
         let shift = |p: P2| [p[0] + self.origin[0], p[1] + self.origin[1]];
         Ok(Truth { seed: self.seed, bounds: Bounds2 { min: shift(b.min), max: shift(b.max) }, counts })
+    }
+    /// Named places for cameras, in the working frame.
+    pub fn anchors(&self) -> Vec<Anchor> {
+        let crossing = |near: P2| {
+            let star = |n: usize| self.plan.graph.star[n].iter().filter(|&&e| self.plan.is_street(e)).count();
+            let nodes = &self.plan.graph.nodes;
+            let best = (0..nodes.len())
+                .filter(|&n| star(n) >= 4)
+                .min_by(|&a, &b| plane::dist(nodes[a], near).total_cmp(&plane::dist(nodes[b], near)));
+            best.map_or(near, |n| nodes[n])
+        };
+        [
+            ("cbd", "人民广场", "Renmin Square", [0.0, -150.0]),
+            ("old-town", "老城", "Old town", [640.0, 420.0]),
+            ("school-quarter", "学区", "School quarter", [-300.0, -2_050.0]),
+            ("north-plan", "北部规划区", "Planned north", [1_400.0, 100.0]),
+            ("jingyue-hills", "山地公园", "Hill park", [2_390.0, -1_210.0]),
+            ("main-crossing", "主路口", "Main crossing", crossing([0.0, -1_170.0])),
+            ("heat-trunk", "热力干管", "Heat trunk", crossing([500.0, -1_170.0])),
+            ("car-works", "厂区", "Works", [2_450.0, -2_300.0]),
+            ("plan-parcel", "方案地块", "Scheme parcel", buildings::PLAN_PARCEL),
+            ("tv-tower", "电视塔", "TV tower", [0.0, -600.0]),
+            ("survey-sheet", "测绘图幅", "Survey sheet", crossing([-600.0, -600.0])),
+            ("permit-17", "许可 17", "Permit 17", crossing([600.0, -600.0])),
+            ("burst-3", "爆管 3", "Burst 3", crossing([900.0, -1_800.0])),
+            ("city", "全城", "The whole", map::CITY_CENTRE),
+        ]
+        .into_iter()
+        .map(|(name, zh, en, p)| Anchor { name, title_zh: zh, title_en: en, position: self.at(p, self.plan.ground.z(p)) })
+        .collect()
     }
     /// Blocks share their border points, so no crack opens between them.
     fn terrain(&self, out: &mut dyn FnMut(String, Geometry) -> Result<(), CitygenError>) -> Result<(), CitygenError> {

@@ -67,3 +67,27 @@ fn houses_stand_in_the_district_and_not_in_one_another() {
     assert!(clashes * 100 < houses.len(), "{clashes} of {} houses stand in another", houses.len());
     println!("{clashes} of {}", houses.len());
 }
+
+#[test]
+fn every_anchor_lies_in_the_district_and_no_tree_in_a_house() {
+    let district = District::new(42).unwrap();
+    let (all, truth) = made(42);
+    for a in district.anchors() {
+        assert!(truth.bounds.contains([a.position[0], a.position[1]]) && a.position[2] > 150.0, "{a:?}");
+    }
+    let houses: Vec<(&Polygon, Bounds3)> = all
+        .iter()
+        .filter_map(|(l, f)| match &f.geometry {
+            strata_model::Geometry::Polygon(p) if l.id.as_str() == "buildings" => Some((p, f.geometry.bounds().unwrap())),
+            _ => None,
+        })
+        .collect();
+    let (mut trees, mut within) = (0, 0);
+    for (_, f) in all.iter().filter(|(l, _)| l.id.as_str() == "trees") {
+        let strata_model::Geometry::Point(p) = &f.geometry else { panic!("a point") };
+        trees += 1;
+        within += usize::from(houses.iter().any(|(h, b)| b.plan().contains([p[0], p[1]]) && inside(*p, h)));
+    }
+    println!("{within} of {trees} trees");
+    assert!(trees > 5_000 && within * 200 < trees, "{within} of {trees} trees stand in houses");
+}

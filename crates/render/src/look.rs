@@ -41,6 +41,8 @@ pub struct Look {
     /// Share of the ground under snow.
     pub snow: f32,
     pub contours: bool,
+    /// Parcels are drawn as data, in their statutory colours; else as the ground they are.
+    pub drape: bool,
     /// Hour of the local day, for lit windows.
     pub hour: f32,
     pub time_s: f32,
@@ -64,6 +66,7 @@ impl Look {
             leaves,
             snow,
             contours: false,
+            drape: false,
             hour: local_ms.rem_euclid(86_400_000) as f32 / 3.6e6,
             time_s: 0.0,
             terrain_m: [190.0, 250.0],
@@ -79,15 +82,15 @@ impl Look {
         let day = 1.0 - night;
         let beam = Vec3::new(1.0, 0.93 - 0.22 * warm, 0.82 - 0.42 * warm) * (2.55 * through);
         let dusk = (1.0 - (e.abs() / 9.0).min(1.0)) * day.max(0.25);
-        let zenith = Vec3::new(0.17, 0.34, 0.66).lerp(Vec3::new(0.10, 0.16, 0.34), 1.0 - through) * day + Vec3::new(0.004, 0.006, 0.014);
-        let horizon = (Vec3::new(0.70, 0.79, 0.88) * (0.35 + 0.65 * through) * day + Vec3::new(0.55, 0.26, 0.10) * dusk)
-            + Vec3::new(0.030, 0.026, 0.030);
+        let zenith = Vec3::new(0.16, 0.38, 0.82).lerp(Vec3::new(0.10, 0.16, 0.34), 1.0 - through) * day + Vec3::new(0.004, 0.006, 0.014);
+        let horizon = (Vec3::new(0.86, 0.93, 1.0) * (0.35 + 0.65 * through) * day + Vec3::new(0.55, 0.26, 0.10) * dusk)
+            + Vec3::new(0.016, 0.016, 0.024);
         Light {
             sun_colour: beam,
             night,
             zenith,
             horizon,
-            ambient: (zenith * 0.75 + horizon * 0.42) * (0.65 + 0.35 * day) + Vec3::new(0.014, 0.016, 0.024) * night,
+            ambient: (zenith * 0.62 + horizon * 0.36) * (0.65 + 0.35 * day) + Vec3::new(0.014, 0.016, 0.024) * night,
             bounce: Vec3::new(0.30, 0.28, 0.25) * (0.12 + 0.75 * through) * day + Vec3::splat(0.010),
             exposure: 0.60 + 0.55 * (1.0 - through) + 0.55 * night,
             lamps: night,

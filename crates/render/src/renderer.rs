@@ -231,7 +231,7 @@ impl Renderer {
             tiles.iter().filter_map(|h| self.tiles.get(h)).flat_map(|t| t.meshes.iter().map(move |m| (t, m))).collect();
         let mut draws = vec![0u8; (STRIDE as usize) * list.len().max(1)];
         for (i, (tile, mesh)) in list.iter().enumerate() {
-            let d = draw_of(view, tile, mesh.role, i as u32);
+            let d = draw_of(view, look, tile, mesh.role, i as u32);
             draws[i * STRIDE as usize..i * STRIDE as usize + size_of::<Draw>()].copy_from_slice(bytemuck::bytes_of(&d));
         }
         let uniform = |label, contents: &[u8]| {
@@ -376,7 +376,7 @@ fn submit(pass: &mut wgpu::RenderPass<'_>, tile: &Tile, mesh: &Mesh, draws: &wgp
     stats.triangles += u64::from(mesh.index_count / 3) * u64::from(mesh.instance_count);
 }
 
-fn draw_of(view: &View, tile: &Tile, role: Role, number: u32) -> Draw {
+fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32) -> Draw {
     // In f64 to the eye, then f32: millimetres near the eye wherever on earth it stands.
     let axes = view.enu.axes_in_ecef.map(DVec3::from);
     let turn = |v: DVec4| DVec3::new(axes[0].dot(v.truncate()), axes[1].dot(v.truncate()), axes[2].dot(v.truncate()));
@@ -394,10 +394,19 @@ fn draw_of(view: &View, tile: &Tile, role: Role, number: u32) -> Draw {
         Role::Well => plain(150, 146, 140),
         _ => plain(128, 124, 118),
     };
+    // What lies on the ground is drawn a little nearer than it is, the lines above the areas: neighbouring levels of
+    // detail of the ground differ by more than a drape's lift.
+    let nearer = match role {
+        Role::Parcel => 0.0010,
+        Role::Water => 0.0013,
+        Role::Road => 0.0018,
+        Role::Rail | Role::Line => 0.0024,
+        _ => 0.0,
+    };
     Draw {
         enu_from_tile: local.as_mat4().to_cols_array_2d(),
         params: [Role::ALL.iter().position(|r| *r == role).unwrap_or(0) as f32, 1.0, 1.0, tile.world[2]],
-        world: [tile.world[0], tile.world[1], 0.0, 0.0],
+        world: [tile.world[0], tile.world[1], nearer, f32::from(u8::from(look.drape))],
         colour,
         ids: [number, WIDTH, 0, 0],
     }

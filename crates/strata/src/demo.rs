@@ -2,6 +2,7 @@ use crate::{Failure, city, progress::Progress, serve};
 use clap::Args;
 use std::{fs, path::PathBuf, process::ExitCode};
 use strata_citygen::District;
+use strata_scene::{Anchor, Title};
 
 #[derive(Args)]
 pub struct Demo {
@@ -38,6 +39,14 @@ pub fn run(demo: &Demo) -> Result<ExitCode, Failure> {
         progress.done();
         writing.commit()?;
         fs::write(half.join("truth.json"), serde_json::to_vec_pretty(&truth)?)?;
+        let frame = strata_model::WorkingFrame::new(plan.crs(), 0.0)?;
+        let mut anchors = Vec::new();
+        for a in plan.anchors() {
+            let [lon, lat] = frame.geographic_from_working([a.position[0], a.position[1]])?;
+            let title = Title { zh: a.title_zh.into(), en: a.title_en.into() };
+            anchors.push(Anchor { name: a.name.into(), title, position: [lon, lat, a.position[2]] });
+        }
+        fs::write(half.join("anchors.json"), serde_json::to_vec_pretty(&anchors)?)?;
         city::wire(&half, &store)?;
         drop(store);
         if let Some(parent) = demo.dir.parent() {

@@ -58,7 +58,9 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
     let mut stream = Stream::new(BUDGET_BYTES);
     let scope = Scope::everything();
     let known: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
-    for layer in scene.layers.iter().filter(|l| l.visible && known.contains(&l.id)) {
+    look.drape = scene.layers.iter().any(|l| l.theme == Theme::Parcel && l.visible);
+    // Where parcels are not shown as data they are the ground that one walks on.
+    for layer in scene.layers.iter().filter(|l| (l.visible || l.theme == Theme::Parcel) && known.contains(&l.id)) {
         stream.add_tileset(&layer.id, &layer.tileset);
     }
     let mut renderer = pollster::block_on(Renderer::headless(size[0], size[1], Quality::High))?;
