@@ -1,5 +1,5 @@
 # `make test` proves the program, `make bench` measures it beside its peers.
-.PHONY: build demo test bench lint
+.PHONY: build demo test bench pictures lint
 SHELL := /bin/bash
 CITY ?= var/changchun
 
@@ -15,6 +15,10 @@ test:
 	cargo build --workspace --all-targets
 	@cd tests/web && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; }
 	cargo test --workspace
+
+# The pictures of the documentation, drawn anew (look at each before you commit it).
+pictures: build
+	tools/pictures.sh $${CARGO_TARGET_DIR:-target}/debug/strata $(CITY)
 
 bench:
 	benches/run.sh

@@ -56,3 +56,17 @@ fn a_day_a_night_and_another_year_are_told_apart() {
     let changed = then.data.iter().zip(&day.data).filter(|(a, b)| (0..3).any(|k| a[k].abs_diff(b[k]) > 24)).count();
     assert!(changed * 12 > day.data.len(), "only {changed} pixels tell 1950 from 2026");
 }
+
+/// With `--frame` the picture says what it is: words are drawn, and the mark of synthetic data in its own ink.
+#[test]
+fn a_framed_picture_carries_its_mark() {
+    let plain = shot("plain", &CAMERA);
+    let framed = shot("framed", &[&CAMERA[..], &["--frame"]].concat());
+    let bar = framed.brightness(252..270);
+    assert!(bar > 215.0 && plain.brightness(252..270) < 200.0, "the caption's bar is pale: {bar}");
+    let near = |p: &[u8; 3], c: [u8; 3]| (0..3).all(|k| p[k].abs_diff(c[k]) < 40);
+    let mark = framed.data[252 * framed.width..].iter().filter(|p| near(p, [107, 63, 176])).count();
+    assert!(mark > 40, "{mark} pixels of the synthetic mark");
+    let names = framed.data[..250 * framed.width].iter().zip(&plain.data).filter(|(a, b)| a != b).count();
+    assert!(names > 100, "no name of a place is drawn");
+}

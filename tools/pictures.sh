@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
-# Draws every scene: pictures.sh STRATA CITY docs|golden. docs: 1920×1080 with frame into docs/img; golden: the tests' references.
+# Draws the pictures of the documentation: pictures.sh STRATA CITY
 set -euo pipefail
-strata=$1; city=$2; what=${3:-docs}
+strata=$1; city=$2
 [ -f "$city/record.gpkg" ] || "$strata" demo --no-serve --dir "$city"
-for scene in scenes/*.json; do
-  name=$(basename "$scene" .json)
-  if [ "$what" = golden ]; then
-    mkdir -p tests/golden; "$strata" shot "$city" "$name" -o "tests/golden/$name.png" --size 640x360
-  else
-    "$strata" shot "$city" "$name" -o "docs/img/$name.png" --size 1920x1080 --frame
-  fi
-  echo "$name"
+for name in 01-city-day 02-street-facades 03-winter-dahan 04-night 05-landuse 10-timediff; do
+  "$strata" shot "$city" "$name" -o "docs/img/$name.png" --size 1280x720 --frame
 done

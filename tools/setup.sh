@@ -2,7 +2,7 @@
 # Installs what Strata needs on Debian 12: setup.sh [demo | test]. Says what and why; does nothing when it is all there.
 set -euo pipefail
 build=(build-essential pkg-config clang libclang-dev libgdal-dev libproj-dev libsqlite3-dev)     # GDAL, PROJ and SQLite to link against
-run=(gdal-bin proj-data ca-certificates mesa-vulkan-drivers libvulkan1)                          # grids, strangers that judge our files, a GPU in software
+run=(gdal-bin proj-data ca-certificates mesa-vulkan-drivers libvulkan1 fonts-noto-cjk)                          # grids, strangers that judge our files, a GPU in software, Chinese glyphs
 test=(chromium)                                                                                  # the browser in which strangers draw our tiles
 want=("${build[@]}" "${run[@]}")
 [ "${1:-demo}" = test ] && want+=("${test[@]}")

@@ -12,6 +12,7 @@
 mod error;
 mod features;
 mod gpu;
+mod label;
 mod look;
 mod pipelines;
 mod renderer;
@@ -22,6 +23,7 @@ mod sun;
 mod uniforms;
 
 pub use error::RenderError;
+pub use label::{Label, Typeface, caption, labels};
 pub use look::{Look, Quality};
 pub use renderer::{FrameStats, Renderer, TileHandle};
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,9 +1,10 @@
 use crate::{Failure, serve};
 use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
-use strata_model::{Instant, Scope, Theme};
-use strata_render::{Look, Quality, Renderer};
-use strata_scene::{Camera, Scene, Stream};
+use strata_model::{Geometry, Instant, LayerId, Query, Scope, Theme};
+use strata_render::{Label, Look, Picture, Quality, Renderer, Typeface};
+use strata_scene::{Camera, Scene, Stream, View};
+use strata_server::CityState;
 
 #[derive(Args)]
 pub struct Shot {
@@ -20,6 +21,12 @@ pub struct Shot {
     /// `lon,lat,height,distance,heading,pitch` instead of the scene's camera.
     #[arg(long, allow_hyphen_values = true)]
     camera: Option<String>,
+    /// Adds names of places and a caption: title, time, and that the data are synthetic when they are.
+    #[arg(long)]
+    frame: bool,
+    /// Font for the words; Debian's Noto Sans CJK when not given.
+    #[arg(long)]
+    font: Option<PathBuf>,
 }
 
 const BUDGET_BYTES: u64 = 2 << 30;
@@ -65,9 +72,12 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
     }
     let mut renderer = pollster::block_on(Renderer::headless(size[0], size[1], Quality::High))?;
     let began = std::time::Instant::now();
-    let picture = strata_render::shot(&mut renderer, &mut stream, &view, &look, &mut |url| {
+    let mut picture = strata_render::shot(&mut renderer, &mut stream, &view, &look, &mut |url| {
         strata_server::content(&state, url, &scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"))
     })?;
+    if command.frame {
+        write_words(command, &state, &scene, &view, instant, &mut picture)?;
+    }
     picture.write_png(&command.out)?;
     for (url, reason) in picture.missing.iter().take(5) {
         eprintln!("strata: {url} is missing: {reason}");
@@ -86,10 +96,52 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
 }
 
 /// Ellipsoidal heights that the tints of the ground span.
-fn terrain_heights(state: &strata_server::CityState) -> Option<[f32; 2]> {
+fn terrain_heights(state: &CityState) -> Option<[f32; 2]> {
     let (snapshot, scope) = (state.engine.snapshot(), Scope::everything());
     let terrain = snapshot.layers(&scope).into_iter().find(|l| l.theme == Theme::Terrain)?;
     let b = snapshot.bounds(&terrain.id, &scope)?;
     let offset = state.frame.geoid_offset_m;
     Some([(b.min[2] + offset) as f32, (b.max[2] + offset) as f32])
+}
+
+const FONTS: [&str; 2] =
+    ["/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "/usr/share/fonts/opentype/noto/NotoSansCJKsc-Regular.otf"];
+
+fn write_words(
+    command: &Shot,
+    state: &CityState,
+    scene: &Scene,
+    view: &View,
+    instant: Instant,
+    picture: &mut Picture,
+) -> Result<(), Failure> {
+    let path = command.font.clone().or_else(|| FONTS.iter().map(PathBuf::from).find(|p| p.is_file()));
+    let path = path.ok_or_else(|| Failure::misuse("no font with Chinese glyphs: install fonts-noto-cjk or give --font"))?;
+    let face = Typeface::parse(std::fs::read(&path)?)?;
+    let scope = Scope::everything();
+    let snapshot = state.engine.snapshot();
+    let unit = picture.size[1] as f32 / 1080.0;
+    let mut names = Vec::new();
+    if let (true, Some(layer)) = (scene.labels, snapshot.layer(&LayerId::new("places").map_err(Failure::misuse)?, &scope)) {
+        for f in snapshot.query(&Query::all(layer.id.clone(), scope.clone()).at(instant))?.features {
+            let Geometry::Point(p) = f.geometry else { continue };
+            let (Some(zh), rank) = (f.text(&layer, "name_zh"), f.number(&layer, "rank").unwrap_or(5.0) as i64) else { continue };
+            let Some((at, far)) = view.project(state.frame.ecef_from_working([p[0], p[1], p[2] + 25.0])?) else { continue };
+            if f64::from(far) < view.distance_m * 4.0 {
+                let size_px = unit * if rank <= 1 { 30.0 } else { 24.0 };
+                names.push(Label { text: zh.into(), at, size_px, ink: [23, 32, 42], halo: [250, 250, 246], rank });
+            }
+        }
+    }
+    strata_render::labels(&mut picture.rgba, picture.size, &face, names);
+    let local = Instant(instant.0 + 8 * 3_600_000).to_string();
+    let left = format!(
+        "{}  {}  ·  {} (UTC+8)",
+        scene.title.zh,
+        scene.title.en,
+        local.trim_end_matches('Z').replace('T', " ").trim_end_matches(":00")
+    );
+    let right = if state.meta.synthetic { "合成数据 Synthetic data" } else { "" };
+    strata_render::caption(&mut picture.rgba, picture.size, &face, &left, right);
+    Ok(())
 }
