@@ -26,7 +26,7 @@ impl Rgb {
 }
 
 fn shot(name: &str, extra: &[&str]) -> Rgb {
-    let out = scratch("shots").join(format!("{name}.png"));
+    let out = scratch(&format!("shot-{name}")).join(format!("{name}.png"));
     let city = district().to_str().expect("UTF-8");
     let mut args = vec!["shot", city, "01-city-day", "-o", out.to_str().expect("UTF-8"), "--size", "480x270"];
     args.extend(extra);
