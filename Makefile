@@ -6,13 +6,15 @@ CITY ?= var/changchun
 build:
 	@tools/setup.sh demo
 	cargo build -p strata
+	@tools/viewer.sh
 
 demo: build
-	$${CARGO_TARGET_DIR:-target}/debug/strata demo --dir $(CITY)
+	$${CARGO_TARGET_DIR:-target}/debug/strata demo --dir $(CITY) --viewer viewer/dist
 
 test:
 	@tools/setup.sh test
 	cargo build --workspace --all-targets
+	@tools/viewer.sh
 	@cd tests/web && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; }
 	cargo test --workspace
 

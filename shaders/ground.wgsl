@@ -196,3 +196,12 @@ struct SkyVertex {
     let star = step(0.9985, hash_cell(d.xy / max(d.z + 0.2, 0.05) * 260.0, 99u)) * frame.sun_colour.w * smoothstep(0.15, 0.5, d.z);
     return vec4f(toned(c + vec3f(star * 0.35)), 0.0);
 }
+
+// The finished picture onto the window's own.
+@group(0) @binding(2) var picture: texture_2d<f32>;
+@fragment fn fs_blit(v: SkyVertex) -> @location(0) vec4f {
+    return vec4f(textureLoad(picture, vec2i(v.clip.xy), 0).rgb, 1.0);
+}
+@fragment fn fs_blit_encoded(v: SkyVertex) -> @location(0) vec4f {
+    return vec4f(encoded(textureLoad(picture, vec2i(v.clip.xy), 0).rgb), 1.0);
+}

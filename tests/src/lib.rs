@@ -73,7 +73,8 @@ pub struct Server {
 impl Server {
     pub fn start(city: &Path) -> Self {
         let mut child = Command::new(strata_binary())
-            .args(["serve", city.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0", "--stop-with-parent"])
+            .args(["serve", city.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0", "--stop-with-parent", "--viewer"])
+            .arg(repository().join("viewer/dist"))
             .current_dir(repository())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

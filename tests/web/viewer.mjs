@@ -1,5 +1,5 @@
 // The planner's page as a new user meets it: viewer.mjs URL TOKEN [SCREENSHOT] → one JSON line.
-import { spread, until, withPage } from './chromium.mjs';
+import { until, withPage } from './chromium.mjs';
 
 const [url, token, shot] = process.argv.slice(2);
 const result = await withPage({ width: 1280, height: 720 }, async (page, errors) => {
@@ -26,6 +26,7 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
   }, [png.toString('base64'), clip]);
   await sums.close();
   const drawn = await page.evaluate('window.strataStats?.().drawn ?? 0');
+  const labels = await page.locator('.labels span').count();
   const layers = await page.locator('[data-layer]').count();
   const before = await page.locator('h2').first().innerText();
   await page.locator('[data-testid=language]').click();
@@ -44,6 +45,6 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
     await page.mouse.click(x, y);
     if (await until(page, "!!document.querySelector('[data-testid=card] dl dd')", 8_000)) { card = true; break; }
   }
-  return { errors, first_picture_ms: first, page_first_picture_ms: await page.evaluate('window.strataFirstPictureMs ?? null'), settled, drawn, spread: deviation, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
+  return { errors, first_picture_ms: first, page_first_picture_ms: await page.evaluate('window.strataFirstPictureMs ?? null'), settled, drawn, spread: deviation, labels, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
 });
 console.log(JSON.stringify(result));

@@ -9,11 +9,18 @@ pub struct Gpu {
 }
 
 impl Gpu {
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn open() -> Result<Self, RenderError> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        Self::on(&instance, None).await.map(|(gpu, _)| gpu)
+    }
+    /// The best adapter of an instance, for a surface when there is one. The limits asked for are those of WebGL 2, so that
+    /// what runs here runs there.
+    pub async fn on(instance: &wgpu::Instance, surface: Option<&wgpu::Surface<'_>>) -> Result<(Self, wgpu::Adapter), RenderError> {
         let adapter = instance
             .request_adapter(&wgpu::RequestAdapterOptions {
                 power_preference: wgpu::PowerPreference::HighPerformance,
+                compatible_surface: surface,
                 ..Default::default()
             })
             .await
@@ -28,6 +35,6 @@ impl Gpu {
             .await
             .map_err(|e| RenderError::NoDevice(e.to_string()))?;
         let info = adapter.get_info();
-        Ok(Self { device, queue, adapter_name: format!("{} ({:?}, {})", info.name, info.backend, info.driver_info) })
+        Ok((Self { device, queue, adapter_name: format!("{} ({:?}, {})", info.name, info.backend, info.driver_info) }, adapter))
     }
 }

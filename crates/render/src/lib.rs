@@ -14,6 +14,7 @@ mod features;
 mod gpu;
 mod label;
 mod look;
+mod pick;
 mod pipelines;
 mod renderer;
 mod shadow;
@@ -21,6 +22,8 @@ mod shadow;
 mod shot;
 mod sun;
 mod uniforms;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 pub use error::RenderError;
 pub use label::{Label, Typeface, caption, labels};
@@ -29,3 +32,5 @@ pub use renderer::{FrameStats, Renderer, TileHandle};
 #[cfg(not(target_arch = "wasm32"))]
 pub use shot::{Picture, shot};
 pub use sun::{Sun, sun_at};
+#[cfg(target_arch = "wasm32")]
+pub use web::Twin;

@@ -23,6 +23,8 @@ pub struct Pipelines {
     pub shadow_layout: wgpu::BindGroupLayout,
     pub shadow: wgpu::RenderPipeline,
     pub sky: wgpu::RenderPipeline,
+    pub blit_layout: wgpu::BindGroupLayout,
+    module: wgpu::ShaderModule,
     matter: Vec<(&'static str, wgpu::RenderPipeline)>,
 }
 
@@ -150,7 +152,40 @@ impl Pipelines {
             build("shadow", &shadow_pass_layout, "vs_shadow", &buffers, None, depth(true, wgpu::CompareFunction::LessEqual, bias), 1);
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
         let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, samples);
-        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, matter }
+        let blit_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("blit"),
+            entries: &[texture(2, wgpu::TextureSampleType::Float { filterable: false })],
+        });
+        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, matter, blit_layout, module }
+    }
+    /// The finished picture onto a surface of this format; one that does not encode sRGB itself gets it encoded.
+    pub fn blit(&self, device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some("blit"),
+            bind_group_layouts: &[Some(&self.blit_layout)],
+            immediate_size: 0,
+        });
+        device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: Some("blit"),
+            layout: Some(&layout),
+            vertex: wgpu::VertexState {
+                module: &self.module,
+                entry_point: Some("vs_sky"),
+                buffers: &[],
+                compilation_options: Default::default(),
+            },
+            fragment: Some(wgpu::FragmentState {
+                module: &self.module,
+                entry_point: Some(if format.is_srgb() { "fs_blit" } else { "fs_blit_encoded" }),
+                targets: &[Some(format.into())],
+                compilation_options: Default::default(),
+            }),
+            primitive: wgpu::PrimitiveState::default(),
+            depth_stencil: None,
+            multisample: Default::default(),
+            multiview_mask: None,
+            cache: None,
+        })
     }
     pub fn matter(&self, role: Role) -> &wgpu::RenderPipeline {
         let e = entry(role);

@@ -4,6 +4,7 @@ use crate::{
     Look, Quality, RenderError,
     features::{WIDTH, picture},
     gpu::Gpu,
+    pick::PickMesh,
     pipelines::{COLOUR, DEPTH, INSTANCE_BYTES, Pipelines, VERTEX_BYTES},
     shadow::cascades,
     uniforms::{Draw, Frame, frame},
@@ -38,6 +39,10 @@ struct Mesh {
 struct Tile {
     meshes: Vec<Mesh>,
     features: wgpu::BindGroup,
+    texels: wgpu::Texture,
+    /// Last texel of each feature, whose bits say what is chosen.
+    bits: Vec<[u32; 4]>,
+    pick: PickMesh,
     ecef_from_tile: DMat4,
     /// Plan metres that keep noise in its place wherever the camera stands, and the origin's ellipsoidal height.
     world: [f32; 3],
@@ -58,6 +63,70 @@ pub struct Renderer {
     identity: wgpu::Buffer,
     tiles: BTreeMap<TileHandle, Tile>,
     next: u64,
+    chosen: Option<String>,
+}
+
+struct Targets {
+    colour: wgpu::Texture,
+    colour_ms: Option<wgpu::TextureView>,
+    depth: wgpu::TextureView,
+}
+
+impl Targets {
+    fn new(device: &wgpu::Device, size: [u32; 2], samples: u32) -> Self {
+        let attached = wgpu::TextureUsages::RENDER_ATTACHMENT;
+        let used = attached | wgpu::TextureUsages::COPY_SRC | wgpu::TextureUsages::TEXTURE_BINDING;
+        let view = |label, format| texture(device, label, size, format, samples, attached).create_view(&Default::default());
+        Self {
+            colour: texture(device, "picture", size, COLOUR, 1, used),
+            colour_ms: (samples > 1).then(|| view("samples", COLOUR)),
+            depth: view("depth", DEPTH),
+        }
+    }
+}
+
+fn texture(
+    device: &wgpu::Device,
+    label: &str,
+    [width, height]: [u32; 2],
+    format: wgpu::TextureFormat,
+    sample_count: u32,
+    usage: wgpu::TextureUsages,
+) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
+        label: Some(label),
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage,
+        view_formats: &[],
+    })
+}
+
+/// Rewrites the bits of the features that are chosen or no longer are.
+fn mark(queue: &wgpu::Queue, tile: &mut Tile, id: Option<&str>) {
+    const CHOSEN: u32 = 8;
+    for (row, bits) in tile.bits.iter_mut().enumerate() {
+        let chosen = id.is_some_and(|id| tile.pick.ids.get(row).is_some_and(|i| i == id));
+        if (bits[3] & CHOSEN != 0) == chosen {
+            continue;
+        }
+        bits[3] = (bits[3] & !CHOSEN) | if chosen { CHOSEN } else { 0 };
+        let texel = row as u32 * 2 + 1;
+        queue.write_texture(
+            wgpu::TexelCopyTextureInfo {
+                texture: &tile.texels,
+                mip_level: 0,
+                origin: wgpu::Origin3d { x: texel % WIDTH, y: texel / WIDTH, z: 0 },
+                aspect: wgpu::TextureAspect::All,
+            },
+            bytemuck::bytes_of(bits),
+            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16), rows_per_image: None },
+            wgpu::Extent3d { width: 1, height: 1, depth_or_array_layers: 1 },
+        );
+    }
 }
 
 const STRIDE: u64 = 256;
@@ -66,34 +135,21 @@ const FRAME_STRIDE: u64 = (size_of::<Frame>() as u64).div_ceil(STRIDE) * STRIDE;
 
 impl Renderer {
     /// With no window. Fails where there is no adapter at all.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn headless(width: u32, height: u32, quality: Quality) -> Result<Self, RenderError> {
-        let gpu = Gpu::open().await?;
+        Self::on(Gpu::open().await?, [width, height], quality)
+    }
+    pub(crate) fn on(gpu: Gpu, size: [u32; 2], quality: Quality) -> Result<Self, RenderError> {
         let most = gpu.device.limits().max_texture_dimension_2d;
+        let [width, height] = size;
         if width == 0 || height == 0 || width > most || height > most {
             return Err(RenderError::Size { width, height, most });
         }
         let pipelines = Pipelines::new(&gpu.device, quality.samples());
-        let texture = |label, [w, h]: [u32; 2], format, samples, usage| {
-            gpu.device.create_texture(&wgpu::TextureDescriptor {
-                label: Some(label),
-                size: wgpu::Extent3d { width: w, height: h, depth_or_array_layers: 1 },
-                mip_level_count: 1,
-                sample_count: samples,
-                dimension: wgpu::TextureDimension::D2,
-                format,
-                usage,
-                view_formats: &[],
-            })
-        };
-        let size = [width, height];
-        let attached = wgpu::TextureUsages::RENDER_ATTACHMENT;
-        let colour = texture("picture", size, COLOUR, 1, attached | wgpu::TextureUsages::COPY_SRC);
-        let samples = quality.samples();
-        let colour_ms = (samples > 1).then(|| texture("samples", size, COLOUR, samples, attached).create_view(&Default::default()));
-        let depth = texture("depth", size, DEPTH, samples, attached).create_view(&Default::default());
+        let Targets { colour, colour_ms, depth } = Targets::new(&gpu.device, size, quality.samples());
         let side = quality.shadow_px().min(most);
-        let shadow_map =
-            texture("shadow", [side, side], DEPTH, 1, attached | wgpu::TextureUsages::TEXTURE_BINDING).create_view(&Default::default());
+        let used = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING;
+        let shadow_map = texture(&gpu.device, "shadow", [side, side], DEPTH, 1, used).create_view(&Default::default());
         let sampler = gpu.device.create_sampler(&wgpu::SamplerDescriptor {
             mag_filter: wgpu::FilterMode::Linear,
             min_filter: wgpu::FilterMode::Linear,
@@ -128,12 +184,83 @@ impl Renderer {
             identity,
             tiles: BTreeMap::new(),
             next: 0,
+            chosen: None,
         })
     }
 
     /// What draws: the adapter's name, its interface and its driver.
     pub fn adapter(&self) -> &str {
         &self.gpu.adapter_name
+    }
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.gpu.device
+    }
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
+        &self.gpu.queue
+    }
+    /// New targets for another size; tiles stay.
+    pub fn resize(&mut self, size: [u32; 2]) -> Result<(), RenderError> {
+        let most = self.gpu.device.limits().max_texture_dimension_2d;
+        if size.contains(&0) || size.iter().any(|s| *s > most) {
+            return Err(RenderError::Size { width: size[0], height: size[1], most });
+        }
+        let Targets { colour, colour_ms, depth } = Targets::new(&self.gpu.device, size, self.quality.samples());
+        (self.colour, self.colour_ms, self.depth, self.size) = (colour, colour_ms, depth, size);
+        Ok(())
+    }
+    /// The last picture onto a window's or canvas's own texture.
+    pub fn blit(&self, target: &wgpu::TextureView, format: wgpu::TextureFormat) {
+        let device = &self.gpu.device;
+        let pipeline = self.pipelines.blit(device, format);
+        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("blit"),
+            layout: &self.pipelines.blit_layout,
+            entries: &[wgpu::BindGroupEntry {
+                binding: 2,
+                resource: wgpu::BindingResource::TextureView(&self.colour.create_view(&Default::default())),
+            }],
+        });
+        let mut encoder = device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("blit"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: target,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+                })],
+                ..Default::default()
+            });
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.draw(0..3, 0..1);
+        }
+        self.gpu.queue.submit([encoder.finish()]);
+    }
+    /// The nearest feature under a pixel among these tiles: its tile, its id and its distance from the eye, m.
+    pub fn pick(&self, view: &View, x_px: f32, y_px: f32, day: i32, tiles: &[TileHandle]) -> Option<(TileHandle, String, f64)> {
+        let ray = view.ray(x_px, y_px);
+        let mut best: Option<(TileHandle, u32, f64)> = None;
+        for handle in tiles {
+            let Some(tile) = self.tiles.get(handle) else { continue };
+            if let Some((row, d)) = tile.pick.hit(&tile.ecef_from_tile, view, ray, day)
+                && best.is_none_or(|(_, _, nearest)| d < nearest)
+            {
+                best = Some((*handle, row, d));
+            }
+        }
+        let (handle, row, d) = best?;
+        Some((handle, self.tiles.get(&handle)?.pick.ids.get(row as usize)?.clone(), d))
+    }
+    /// Marks the feature of this id in every tile that has it or will have it; `None` marks none.
+    pub fn select(&mut self, id: Option<&str>) {
+        self.chosen = id.map(str::to_owned);
+        for tile in self.tiles.values_mut() {
+            mark(&self.gpu.queue, tile, id);
+        }
     }
     pub fn size(&self) -> [u32; 2] {
         self.size
@@ -170,7 +297,8 @@ impl Renderer {
             .collect();
         let (texels, height) = picture(&content.features);
         bytes += texels.len() as u64 * 4;
-        let features = device.create_texture_with_data(
+        let bits = texels.chunks_exact(8).take(content.features.ids.len()).map(|t| [t[4], t[5], t[6], t[7]]).collect();
+        let picture_of = device.create_texture_with_data(
             &self.gpu.queue,
             &wgpu::TextureDescriptor {
                 label: Some("features"),
@@ -190,7 +318,7 @@ impl Renderer {
             layout: &self.pipelines.features_layout,
             entries: &[wgpu::BindGroupEntry {
                 binding: 0,
-                resource: wgpu::BindingResource::TextureView(&features.create_view(&Default::default())),
+                resource: wgpu::BindingResource::TextureView(&picture_of.create_view(&Default::default())),
             }],
         });
         let ecef_from_tile = DMat4::from_cols_array(&content.ecef_from_tile);
@@ -199,7 +327,9 @@ impl Renderer {
         let world = [plan[0].rem_euclid(16_384.0) as f32, plan[1].rem_euclid(16_384.0) as f32, h as f32];
         let handle = TileHandle(self.next);
         self.next += 1;
-        self.tiles.insert(handle, Tile { meshes, features, ecef_from_tile, world, bytes });
+        let mut tile = Tile { meshes, features, texels: picture_of, bits, pick: PickMesh::new(content), ecef_from_tile, world, bytes };
+        mark(&self.gpu.queue, &mut tile, self.chosen.as_deref());
+        self.tiles.insert(handle, tile);
         handle
     }
     pub fn release(&mut self, handle: TileHandle) {

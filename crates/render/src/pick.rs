@@ -1,0 +1,122 @@
+//! What lies under a pixel: the ray meets the very triangles that are drawn, so the answer is exact to the geometry.
+
+use glam::{DMat4, DVec3, Vec3};
+use strata_scene::View;
+use strata_tiles::content::{Primitive, Role, TileContent};
+
+/// A tile's triangles as the processor keeps them, in the tile's frame.
+pub(crate) struct PickMesh {
+    parts: Vec<Part>,
+    pub ids: Vec<String>,
+    valid: Vec<(i32, i32)>,
+}
+
+struct Part {
+    positions: Vec<Vec3>,
+    rows: Vec<u32>,
+    indices: Vec<u32>,
+    centre: Vec3,
+    radius: f32,
+}
+
+/// Ground is no object that one clicks; trees are too many and say nothing.
+fn picked(role: Role) -> bool {
+    !matches!(role, Role::Terrain | Role::TreeCrown | Role::TreeTrunk)
+}
+
+impl PickMesh {
+    pub fn new(content: &TileContent) -> Self {
+        let part = |p: &Primitive| {
+            let positions: Vec<Vec3> = p.positions.iter().map(|v| Vec3::from(*v)).collect();
+            let centre = positions.iter().sum::<Vec3>() / positions.len().max(1) as f32;
+            let radius = positions.iter().map(|v| v.distance(centre)).fold(0.0, f32::max);
+            Part { positions, rows: p.feature_rows.clone(), indices: p.indices.clone(), centre, radius }
+        };
+        let parts = content.primitives.iter().filter(|p| p.instances.is_empty() && p.role.is_none_or(picked)).map(part).collect();
+        let t = &content.features;
+        let valid = t.valid_from_day.iter().copied().zip(t.valid_to_day.iter().copied()).collect();
+        Self { parts, ids: t.ids.clone(), valid }
+    }
+
+    /// The nearest row that stands on `day` and its distance along the ray.
+    pub fn hit(&self, ecef_from_tile: &DMat4, view: &View, ray_in_enu: Vec3, day: i32) -> Option<(u32, f64)> {
+        let tile_from_ecef = ecef_from_tile.inverse();
+        let eye = tile_from_ecef.transform_point3(DVec3::from(view.eye_in_ecef)).as_vec3();
+        let ahead = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + ray_in_enu.as_dvec3() * 1000.0).to_array()));
+        let direction = (tile_from_ecef.transform_point3(ahead).as_vec3() - eye).normalize();
+        let mut best: Option<(u32, f32)> = None;
+        for part in &self.parts {
+            let to = part.centre - eye;
+            if to.cross(direction).length() > part.radius || to.dot(direction) < -part.radius {
+                continue;
+            }
+            for t in part.indices.chunks_exact(3) {
+                let [a, b, c] = [t[0], t[1], t[2]].map(|i| part.positions.get(i as usize).copied().unwrap_or(Vec3::ZERO));
+                let Some(d) = meet(eye, direction, a, b, c) else { continue };
+                let row = part.rows.get(t[0] as usize).copied().unwrap_or(0);
+                let stands = self.valid.get(row as usize).is_none_or(|(from, to)| *from <= day && day < *to);
+                if stands && best.is_none_or(|(_, nearest)| d < nearest) {
+                    best = Some((row, d));
+                }
+            }
+        }
+        best.map(|(row, d)| (row, f64::from(d)))
+    }
+}
+
+/// Möller and Trumbore: the distance at which a ray meets a triangle, from either side.
+fn meet(eye: Vec3, direction: Vec3, a: Vec3, b: Vec3, c: Vec3) -> Option<f32> {
+    let (e1, e2) = (b - a, c - a);
+    let p = direction.cross(e2);
+    let det = e1.dot(p);
+    if det.abs() < 1e-9 {
+        return None;
+    }
+    let s = eye - a;
+    let u = s.dot(p) / det;
+    let q = s.cross(e1);
+    let v = direction.dot(q) / det;
+    let t = e2.dot(q) / det;
+    (u >= 0.0 && v >= 0.0 && u + v <= 1.0 && t > 0.0).then_some(t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strata_model::Enu;
+    use strata_scene::Camera;
+    use strata_tiles::content::FeatureTable;
+
+    #[test]
+    fn the_nearer_of_two_that_stand_is_found_and_one_that_is_gone_is_not() {
+        let target = [125.3, 43.9, 200.0];
+        let enu = Enu::at_geographic(target);
+        let square = |z: f32, row: u32| Primitive {
+            role: Some(Role::Roof),
+            positions: vec![[-5.0, -5.0, z], [5.0, -5.0, z], [5.0, 5.0, z], [-5.0, 5.0, z]],
+            feature_rows: vec![row; 4],
+            indices: vec![0, 1, 2, 0, 2, 3],
+            ..Default::default()
+        };
+        let content = TileContent {
+            ecef_from_tile: enu.matrix_ecef_from_local(),
+            primitives: vec![square(0.0, 0), square(10.0, 1)],
+            features: FeatureTable {
+                ids: vec!["low".into(), "high".into()],
+                valid_from_day: vec![i32::MIN, 0],
+                valid_to_day: vec![i32::MAX, 1000],
+                ..Default::default()
+            },
+        };
+        let mesh = PickMesh::new(&content);
+        let m = DMat4::from_cols_array(&content.ecef_from_tile);
+        let view = Camera::new(target, 100.0, 30.0, -60.0).view([800, 600]);
+        let ray = view.ray(400.0, 300.0);
+        let (row, d) = mesh.hit(&m, &view, ray, 500).expect("a hit");
+        // The upper square lies 10 m above the target: 10 / sin 60° nearer along the ray.
+        assert!(row == 1 && (d - (100.0 - 10.0 / 60f64.to_radians().sin())).abs() < 1e-3, "{row} {d}");
+        let (row, d) = mesh.hit(&m, &view, ray, 1000).expect("a hit");
+        assert!(row == 0 && (d - 100.0).abs() < 1e-3, "{row} {d}");
+        assert!(mesh.hit(&m, &view, view.ray(5.0, 5.0), 500).is_none());
+    }
+}

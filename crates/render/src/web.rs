@@ -1,0 +1,241 @@
+//! The twin in a browser's canvas: WebGPU where there is one, else WebGL 2. The page owns the loop and the network;
+//! this side says what it wants and draws what it has.
+
+use crate::{Look, Quality, Renderer, TileHandle, gpu::Gpu};
+use serde::Deserialize;
+use strata_model::Instant;
+use strata_scene::{Anchor, Camera, Mode, Scene, Stream};
+use strata_tiles::decode_glb;
+use wasm_bindgen::prelude::*;
+
+#[derive(Deserialize)]
+struct Options {
+    #[serde(default)]
+    anchors: Vec<Anchor>,
+    /// `[lon_deg, lat_deg, height_m]` when the scene's anchor is not there.
+    #[serde(default)]
+    centre: Option<[f64; 3]>,
+    #[serde(default)]
+    terrain_m: Option<[f32; 2]>,
+}
+
+#[wasm_bindgen]
+pub struct Twin {
+    renderer: Renderer,
+    stream: Stream<TileHandle>,
+    camera: Camera,
+    look: Look,
+    clock: Instant,
+    drape: String,
+    drawn: usize,
+    settled: bool,
+    draws: u32,
+    surface: wgpu::Surface<'static>,
+    config: wgpu::SurfaceConfiguration,
+    layer_of: std::collections::BTreeMap<TileHandle, String>,
+    shown: Vec<TileHandle>,
+}
+
+fn text(e: impl std::fmt::Display) -> JsValue {
+    JsValue::from_str(&e.to_string())
+}
+
+#[wasm_bindgen]
+impl Twin {
+    /// For a canvas by its id, a scene file's text and the city's anchors.
+    pub async fn create(canvas_id: &str, scene_json: &str, options_json: &str) -> Result<Twin, JsValue> {
+        console_error_panic_hook::set_once();
+        let scene = Scene::parse(scene_json).map_err(text)?;
+        let options: Options = serde_json::from_str(options_json).map_err(text)?;
+        let camera = match (scene.camera(&options.anchors), options.centre) {
+            (Ok(camera), _) => camera,
+            (Err(_), Some(centre)) => Camera::new(centre, scene.camera.distance_m, scene.camera.heading_deg, scene.camera.pitch_deg),
+            (Err(e), None) => return Err(text(e)),
+        };
+        let canvas = web_sys::window()
+            .and_then(|w| w.document())
+            .and_then(|d| d.get_element_by_id(canvas_id))
+            .and_then(|e| e.dyn_into::<web_sys::HtmlCanvasElement>().ok())
+            .ok_or_else(|| text(format!("there is no canvas `{canvas_id}`")))?;
+        let size = [canvas.width().max(1), canvas.height().max(1)];
+        let instance = wgpu::util::new_instance_with_webgpu_detection(wgpu::InstanceDescriptor::new_without_display_handle()).await;
+        let surface = instance.create_surface(wgpu::SurfaceTarget::Canvas(canvas)).map_err(text)?;
+        let (gpu, adapter) = Gpu::on(&instance, Some(&surface)).await.map_err(text)?;
+        let config = surface.get_default_config(&adapter, size[0], size[1]).ok_or_else(|| text("the canvas cannot be drawn on"))?;
+        surface.configure(&gpu.device, &config);
+        let renderer = Renderer::on(gpu, size, Quality::Medium).map_err(text)?;
+        let mut stream = Stream::new(512 << 20);
+        stream.fade_s = 0.0;
+        let mut drape = String::new();
+        for layer in &scene.layers {
+            stream.add_tileset(&layer.id, &layer.tileset);
+            let parcel = layer.theme == strata_model::Theme::Parcel;
+            if parcel {
+                drape.clone_from(&layer.id);
+            }
+            // Where parcels are not shown as data they are the ground that one walks on.
+            stream.set_visible(&layer.id, layer.visible || parcel);
+        }
+        let mut look = Look::at(scene.time, camera.target[0], camera.target[1], 8.0);
+        look.mode = scene.mode;
+        look.contours = scene.contours;
+        look.compare = scene.compare.map(|c| c.day());
+        look.drape = scene.layers.iter().any(|l| l.id == drape && l.visible);
+        if let Some(b) = options.terrain_m {
+            look.terrain_m = b;
+        }
+        Ok(Twin {
+            renderer,
+            stream,
+            camera,
+            look,
+            clock: scene.time,
+            drape,
+            drawn: 0,
+            settled: false,
+            draws: 0,
+            surface,
+            config,
+            layer_of: Default::default(),
+            shown: Vec::new(),
+        })
+    }
+
+    /// At most `n` addresses to fetch, most urgent first; each is named once until it is answered.
+    pub fn wanted(&mut self, n: i32) -> Vec<String> {
+        let urls: Vec<String> = self.stream.wanted(n.max(0) as usize).into_iter().map(|r| r.url).collect();
+        urls.iter().for_each(|u| self.stream.started(u));
+        urls
+    }
+    pub fn provide(&mut self, url: &str, bytes: &[u8]) {
+        let Some(ready) = self.stream.provide(url, Ok(bytes.to_vec())) else { return };
+        match decode_glb(&ready.bytes) {
+            Ok(content) => {
+                let handle = self.renderer.upload(&content);
+                self.layer_of.insert(handle, ready.layer.clone());
+                self.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
+            }
+            Err(e) => self.stream.failed(&ready.url, e.to_string()),
+        }
+    }
+    /// The address did not come.
+    pub fn refuse(&mut self, url: &str, reason: &str) {
+        let _ = self.stream.provide(url, Err(reason.to_owned()));
+    }
+
+    /// Draws one frame; true when nothing more is to be drawn until something changes.
+    pub fn frame(&mut self, now_ms: f64) -> Result<bool, JsValue> {
+        let size = self.renderer.size();
+        let view = self.camera.view(size);
+        let update = self.stream.update(&view, now_ms / 1000.0);
+        for handle in update.evict {
+            self.renderer.release(handle);
+            self.layer_of.remove(&handle);
+        }
+        self.shown = update.draw.iter().map(|d| d.handle).collect();
+        self.drawn = self.shown.len();
+        self.settled = update.settled;
+        self.look.time_s = (now_ms / 1000.0 % 3600.0) as f32;
+        self.draws = self.renderer.draw(&view, &self.look, &self.shown).draws;
+        match self.surface.get_current_texture() {
+            wgpu::CurrentSurfaceTexture::Success(frame) | wgpu::CurrentSurfaceTexture::Suboptimal(frame) => {
+                let target = frame.texture.create_view(&Default::default());
+                self.renderer.blit(&target, self.config.format);
+                self.renderer.queue().present(frame);
+            }
+            wgpu::CurrentSurfaceTexture::Lost | wgpu::CurrentSurfaceTexture::Outdated => {
+                self.surface.configure(self.renderer.device(), &self.config);
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+    pub fn resize(&mut self, width: u32, height: u32) -> Result<(), JsValue> {
+        self.renderer.resize([width.max(1), height.max(1)]).map_err(text)?;
+        [self.config.width, self.config.height] = self.renderer.size();
+        self.surface.configure(self.renderer.device(), &self.config);
+        Ok(())
+    }
+
+    /// Valid-time day; the light keeps its hour and season, so that only the city changes.
+    pub fn set_time(&mut self, day: i32) {
+        self.look.day = day;
+    }
+    /// The light's clock, ms since 1970 UTC.
+    pub fn set_clock(&mut self, ms: f64) {
+        self.clock = Instant(ms as i64);
+        let next = Look::at(self.clock, self.camera.target[0], self.camera.target[1], 8.0);
+        self.look = Look {
+            day: self.look.day,
+            mode: self.look.mode,
+            compare: self.look.compare,
+            drape: self.look.drape,
+            contours: self.look.contours,
+            terrain_m: self.look.terrain_m,
+            ..next
+        };
+    }
+    pub fn set_camera(&mut self, lon: f64, lat: f64, h: f64, distance_m: f64, heading_deg: f64, pitch_deg: f64) {
+        self.camera = Camera {
+            target: [lon, lat, h],
+            distance_m: distance_m.clamp(3.0, 200_000.0),
+            heading_deg,
+            pitch_deg: pitch_deg.clamp(-89.5, 60.0),
+            ..self.camera
+        };
+    }
+    /// JSON `{target, distance_m, heading_deg, pitch_deg}`.
+    pub fn camera(&self) -> String {
+        let c = &self.camera;
+        serde_json::json!({ "target": c.target, "distance_m": c.distance_m, "heading_deg": c.heading_deg, "pitch_deg": c.pitch_deg })
+            .to_string()
+    }
+    pub fn orbit(&mut self, heading_deg: f64, pitch_deg: f64) {
+        self.camera.orbit(heading_deg, pitch_deg);
+        // On the ground the eye stays above it.
+        self.camera.pitch_deg = self.camera.pitch_deg.min(if self.look.mode == Mode::Below { 60.0 } else { -2.0 });
+    }
+    /// The ground under the pointer follows it, px.
+    pub fn pan(&mut self, dx: f64, dy: f64) {
+        let view = self.camera.view(self.renderer.size());
+        let m = view.metres_per_px(self.camera.distance_m);
+        let steep = self.camera.pitch_deg.to_radians().sin().abs().max(0.2);
+        self.camera.pan(-dx * m, dy * m / steep);
+    }
+    pub fn zoom(&mut self, factor: f64) {
+        self.camera.zoom(factor);
+    }
+    pub fn set_mode(&mut self, mode: &str) -> Result<(), JsValue> {
+        self.look.mode = serde_json::from_value(mode.into()).map_err(text)?;
+        Ok(())
+    }
+    pub fn set_layer(&mut self, id: &str, visible: bool, _opacity: f32) {
+        if id == self.drape {
+            self.look.drape = visible;
+        } else {
+            self.stream.set_visible(id, visible);
+        }
+    }
+    pub fn select(&mut self, _layer: &str, id: &str) {
+        self.renderer.select((!id.is_empty()).then_some(id));
+    }
+    /// `[x, y, distance]` in px of the canvas, or nothing behind the eye.
+    pub fn project(&self, lon: f64, lat: f64, h: f64) -> Option<Vec<f32>> {
+        let view = self.camera.view(self.renderer.size());
+        view.project(strata_model::ecef_from_geographic([lon, lat, h])).map(|(p, d)| vec![p[0], p[1], d])
+    }
+    /// JSON `{layer, id, distance_m}` of what lies under a pixel, or nothing.
+    pub fn pick(&self, x: f32, y: f32) -> Option<String> {
+        let view = self.camera.view(self.renderer.size());
+        let (handle, id, distance_m) = self.renderer.pick(&view, x, y, self.look.day, &self.shown)?;
+        let layer = self.layer_of.get(&handle).cloned().unwrap_or_default();
+        Some(serde_json::json!({ "layer": layer, "id": id, "distance_m": distance_m }).to_string())
+    }
+    /// JSON `{drawn, settled, draws, bytes, adapter, missing}`.
+    pub fn stats(&self) -> String {
+        serde_json::json!({ "drawn": self.drawn, "settled": self.settled, "draws": self.draws, "bytes": self.renderer.gpu_bytes(),
+            "adapter": self.renderer.adapter(), "missing": self.stream.failures().len() })
+        .to_string()
+    }
+}
