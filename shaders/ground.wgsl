@@ -150,7 +150,8 @@ fn bare(row: u32) -> Feature {
 // Class colour of CJJ 61 with its casing: hue is data, the light only models the tube.
 @fragment fn fs_pipe(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
-    if unseen(v.pos, f, v.clip.xy) && frame.time.w != MODE_CUTAWAY { discard; }
+    // Under the ground pipes are what one has come for: the box that takes the earth away leaves them.
+    if draw.params.z < 1.0 && door(v.clip.xy) >= draw.params.z { discard; }
     let n = normalize(v.normal);
     let facing = abs(dot(n, normalize(v.pos)));
     let swatch = linear(f.colour.rgb);
@@ -163,7 +164,34 @@ fn bare(row: u32) -> Feature {
         let chevron = fract(along / 6.0 + abs(fract(v.uv.x * 2.0) - 0.5) * 0.35);
         c = mix(c, mix(c, casing, 0.5), band(chevron, 0.0, 0.10, 0.03));
     }
+    if frame.time.w == MODE_XRAY {
+        // Deeper is fainter: 1 at the top, 0.55 from 6 m down.
+        c = mix(PALE_UNDERGROUND, c, mix(1.0, 0.55, clamp(v.uv.w / 6.0, 0.0, 1.0)));
+    }
     return vec4f(chosen(c, n, v.pos, f), 0.0);
+}
+
+// Walls of the excavation: soil with its hatch, a line each metre, the frost line dashed at 1.69 m.
+@fragment fn fs_earth(v: Vertex) -> @location(0) vec4f {
+    let w = max(fwidth(v.uv.y), 1e-4);
+    let n = normalize(v.normal);
+    let depth = v.uv.y;
+    var c = mix(srgb(146.0, 116.0, 86.0), srgb(112.0, 90.0, 70.0), clamp(depth / 6.0, 0.0, 1.0));
+    c = mix(c, srgb(92.0, 86.0, 78.0), band(depth, -0.1, 0.55, w));
+    c *= 0.86 + 0.28 * fbm(vec2f(v.uv.x * 0.9, depth * 3.1)) + 0.10 * (noise(v.uv.xy * 7.0) - 0.5);
+    if n.z < 0.5 {
+        let hatch = fract((v.uv.x + depth) / 0.7);
+        c *= 1.0 - 0.16 * band(hatch, 0.0, 0.10, w / 0.7);
+        let metre = abs(fract(depth + 0.5) - 0.5);
+        let tick = band(metre, -1.0, 0.012, w);
+        c = mix(c, srgb(240.0, 236.0, 226.0), tick * 0.75 * step(0.5, depth));
+        let frost = band(abs(depth - 1.69), -1.0, 0.022, w) * step(fract(v.uv.x / 0.8), 0.55);
+        c = mix(c, srgb(120.0, 190.0, 236.0), frost);
+        let rim = band(depth, -1.0, 0.06, w);
+        c = mix(c, srgb(255.0, 213.0, 0.0), rim);
+    }
+    let light = 0.55 + 0.45 * max(dot(n, normalize(vec3f(0.4, -0.5, 0.75))), 0.0);
+    return vec4f(c * light, 0.0);
 }
 
 struct SkyVertex {

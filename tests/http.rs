@@ -27,6 +27,34 @@ fn every_door_answers() {
     }
 }
 
+#[test]
+fn a_stranger_sees_no_pipe_and_cannot_tell_that_there_is_one() {
+    let s = server();
+    for path in [
+        "/3dtiles/NAME/tileset.json",
+        "/tiles/NAME.json",
+        "/ogc/collections/NAME",
+        "/ogc/collections/NAME/items",
+        "/tiles/NAME/14/13895/5962.mvt",
+    ] {
+        let hidden = s.get(&path.replace("NAME", "pipes"), false);
+        let missing = s.get(&path.replace("NAME", "nosuch"), false);
+        assert_eq!(hidden.status, 404, "{path}");
+        let blank = |a: &[u8], name: &str| {
+            let mut v: serde_json::Value = serde_json::from_slice(a).expect("problem+json");
+            // The request's own name and trace number are all that may differ.
+            for key in ["trace_id", "instance"] {
+                v.as_object_mut().expect("an object").remove(key);
+            }
+            v.to_string().replace(name, "NAME")
+        };
+        assert_eq!(blank(&hidden.body, "pipes"), blank(&missing.body, "nosuch"), "{path}");
+        assert_eq!(s.get(&path.replace("NAME", "pipes"), true).status, 200, "{path} with the token");
+    }
+    let listed = String::from_utf8(s.get("/ogc/collections", false).body).expect("UTF-8");
+    assert!(listed.contains("buildings") && !listed.contains("pipe_points"), "{listed}");
+}
+
 /// GDAL's own client of OGC API Features reads a layer and counts what the server says.
 #[test]
 fn gdal_reads_the_features_over_http() {
@@ -45,7 +73,7 @@ fn vector_tiles_are_read_by_two_strangers() {
     let s = server();
     let (x, y) = middle_tile(14);
     let dir = scratch("mvt");
-    for layer in ["buildings", "roads", "parcels"] {
+    for layer in ["buildings", "roads", "pipes", "parcels"] {
         let tile = s.get(&format!("/tiles/{layer}/14/{x}/{y}.mvt"), true);
         assert_eq!(tile.status, 200, "{layer}");
         let file = dir.join(format!("{layer}.mvt"));

@@ -6,7 +6,7 @@ use strata_tests::{district, judge, scratch, strata_ok};
 fn every_glb_of_the_district_is_valid_gltf() {
     let out = scratch("tilesets");
     let mut total = 0;
-    for layer in ["terrain", "buildings", "roads", "water", "parcels", "rail", "trees", "control_lines"] {
+    for layer in ["terrain", "buildings", "roads", "water", "parcels", "rail", "trees", "control_lines", "pipes", "pipe_points"] {
         let dir = out.join(layer);
         strata_ok(&[
             "export",

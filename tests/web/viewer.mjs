@@ -7,7 +7,7 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
   await page.goto(`${url}/#token=${token}`);
   await until(page, 'window.strataFirstPictureMs > 0', 90_000);
   const first = Date.now() - began;
-  const settled = await until(page, 'window.strata?.ready()', 120_000);
+  const settled = await until(page, 'window.strata?.ready()', 240_000);
   const address = page.url();
   await page.waitForTimeout(500);
   const clip = { x: 320, y: 60, width: 900, height: 500 };

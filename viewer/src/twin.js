@@ -2,7 +2,7 @@
 import init, { Twin } from './pkg/render.js';
 import wasm from './pkg/render_bg.wasm?url';
 
-const AT_ONCE = 8;
+const AT_ONCE = 12;
 
 export async function openTwin(canvas, scene, { anchors, centre }, events) {
   await init({ module_or_path: wasm });
@@ -30,18 +30,27 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
     }
   };
 
+  // While tiles come in, the picture is renewed a few times a second, not for every tile: a slow adapter would do
+  // nothing else. A hand that moves the camera is answered at once.
+  const WHILE_LOADING_MS = 400;
+  let moved = true;
+  let lastDraw = -Infinity;
   const step = (now) => {
     if (stopped) return;
     if (dirty && !document.hidden) {
-      dirty = false;
-      if (!twin.frame(now)) dirty = true;
+      twin.tick(now);
       for (const url of twin.wanted(AT_ONCE - flying.size)) fetchOne(url);
-      const stats = JSON.parse(twin.stats());
-      events.frame?.({ ...stats, flying: flying.size });
-      if (first && stats.drawn > 0) {
-        first = false;
-        performance.mark('first-picture');
-        events.first?.(performance.now());
+      if (moved || flying.size === 0 || now - lastDraw > WHILE_LOADING_MS) {
+        moved = false;
+        lastDraw = now;
+        dirty = !twin.frame(now);
+        const stats = JSON.parse(twin.stats());
+        events.frame?.({ ...stats, flying: flying.size });
+        if (first && stats.drawn > 0) {
+          first = false;
+          performance.mark('first-picture');
+          events.first?.(performance.now());
+        }
       }
     }
     requestAnimationFrame(step);
@@ -55,6 +64,7 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
       canvas.height = h;
       twin.resize(w, h);
       dirty = true;
+      moved = true;
     }
   });
   observer.observe(canvas);
@@ -62,6 +72,7 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
   const touch = (change) => (...args) => {
     const out = change(...args);
     dirty = true;
+    moved = true;
     events.moved?.(JSON.parse(twin.camera()));
     return out;
   };
@@ -83,7 +94,7 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
       return answer ? JSON.parse(answer) : null;
     },
     redraw: () => { dirty = true; },
-    settled: () => flying.size === 0 && JSON.parse(twin.stats()).settled,
+    settled: () => flying.size === 0 && !dirty && JSON.parse(twin.stats()).settled,
     stop: () => { stopped = true; observer.disconnect(); for (const a of flying.values()) a.abort(); },
   };
 }

@@ -2,7 +2,8 @@
 //! seed and marked synthetic. The plan (ground, streets, blocks) is made once; parcels and buildings are derived block
 //! by block from the seed alone, so that no block needs another.
 //!
-//! Made so far: terrain, water, roads, railways, parcels, red lines, buildings, trees, place names. Frame: EPSG:4551 + EPSG:5737,
+//! Made so far: terrain, water, roads, railways, parcels, red lines, buildings, trees, pipes of eight classes with
+//! their points and sensors, place names. Frame: EPSG:4551 + EPSG:5737,
 //! `[east_m, north_m, height_m]`.
 
 // The plan knows more (bridges, street fronts) than the layers made so far use.
@@ -15,6 +16,7 @@ mod graph;
 mod ground;
 mod layers;
 mod map;
+mod pipes;
 mod plan;
 mod plane;
 mod trees;
@@ -59,6 +61,8 @@ pub struct District {
     layers: layers::Layers,
 }
 
+/// Layer, id, shape, valid time and values of one feature.
+type Made<'a> = &'a mut dyn FnMut(&Arc<Layer>, String, Geometry, Interval, Vec<Value>) -> Result<(), CitygenError>;
 type Out<'a> = &'a mut dyn FnMut(&Arc<Layer>, Feature) -> Result<(), String>;
 
 const STEP_M: f64 = 20.0;
@@ -79,7 +83,22 @@ impl District {
     /// The layers that [`District::generate`] fills.
     pub fn layers(&self) -> Vec<Arc<Layer>> {
         let l = &self.layers;
-        [&l.terrain, &l.water, &l.roads, &l.rail, &l.parcels, &l.control_lines, &l.buildings, &l.trees, &l.places].map(Arc::clone).to_vec()
+        [
+            &l.terrain,
+            &l.water,
+            &l.roads,
+            &l.rail,
+            &l.parcels,
+            &l.control_lines,
+            &l.buildings,
+            &l.trees,
+            &l.pipes,
+            &l.pipe_points,
+            &l.sensors,
+            &l.places,
+        ]
+        .map(Arc::clone)
+        .to_vec()
     }
     fn at(&self, p: P2, z: f64) -> Point3 {
         [self.origin[0] + p[0], self.origin[1] + p[1], z]
@@ -198,6 +217,9 @@ impl District {
                 }
             }
         }
+        for network in pipes::networks(&self.plan) {
+            self.network(&network, &mut |layer, id, g, valid, values| out(layer, id, g, valid, values))?;
+        }
         for (i, (zh, en, p, rank)) in map::LABELS.iter().filter(|l| self.plan.bounds.contains(l.2)).enumerate() {
             let g = Geometry::Point(self.at(*p, self.plan.ground.z(*p)));
             out(&l.places, format!("PL{i:03}"), g, Interval::ALWAYS, vec![(*zh).into(), (*en).into(), (*rank).into()])?;
@@ -205,6 +227,81 @@ impl District {
         let b = self.plan.bounds;
         let shift = |p: P2| [p[0] + self.origin[0], p[1] + self.origin[1]];
         Ok(Truth { seed: self.seed, bounds: Bounds2 { min: shift(b.min), max: shift(b.max) }, counts })
+    }
+    /// Pipes as their axes, points at the ground, a sensor on every fortieth valve or well.
+    fn network(&self, n: &pipes::Network, out: Made<'_>) -> Result<(), CitygenError> {
+        let l = &self.layers;
+        let k = n.kind;
+        let opt = |v: Option<f64>| v.map_or(Value::Null, Value::Float);
+        for p in &n.pipes {
+            let axis = n.axis_m(p);
+            let (from, to) = (&n.points[p.from], &n.points[p.to]);
+            let line = vec![self.at(from.at, axis[0]), self.at(to.at, axis[1])];
+            let depth = |i: usize, ground: f64| match p.invert_m {
+                Some(invert) => ground - invert[i],
+                None => ground - axis[i] - p.outer_m[1] / 2.0,
+            };
+            let round = |v: f64| if p.round { Value::Float((v * 1e3).round()) } else { Value::Null };
+            let rect = |v: f64| if p.round { Value::Null } else { Value::Float((v * 1e3).round()) };
+            let values = vec![
+                k.class.into(),
+                k.subclass.into(),
+                if p.round { "round" } else { "rect" }.into(),
+                round(p.outer_m[0]),
+                rect(p.outer_m[0]),
+                rect(p.outer_m[1]),
+                if p.round { Value::Float(p.dn_mm as f64) } else { Value::Null },
+                p.material.into(),
+                k.embed().into(),
+                p.pressure.map(Value::from).unwrap_or_default(),
+                opt(p.voltage_kv),
+                if p.invert_m.is_some() { Value::Int(0) } else { Value::Null },
+                from.id.as_str().into(),
+                to.id.as_str().into(),
+                opt(p.invert_m.map(|i| i[0])),
+                opt(p.invert_m.map(|i| i[1])),
+                depth(0, from.ground_m).into(),
+                depth(1, to.ground_m).into(),
+                k.owner().into(),
+                p.road.as_str().into(),
+                p.year.into(),
+                k.life_years().into(),
+                Value::Int(0),
+                Value::Float(0.05),
+            ];
+            let valid = Interval::since(Instant::from_ymd(p.year as i32, 7, 1));
+            out(&l.pipes, p.id.clone(), Geometry::LineString(line), valid, values)?;
+        }
+        for (i, p) in n.points.iter().enumerate() {
+            let g = Geometry::Point(self.at(p.at, p.ground_m));
+            let depth = p.ground_m - p.axis_m;
+            let shaft = matches!(p.kind, "well" | "valve" | "outfall" | "source");
+            let values = vec![
+                k.class.into(),
+                k.subclass.into(),
+                p.kind.into(),
+                p.feature.map(Value::from).unwrap_or_default(),
+                p.appurtenance.map(Value::from).unwrap_or_default(),
+                p.ground_m.into(),
+                depth.into(),
+                if shaft { Value::Float(depth + 0.4) } else { Value::Null },
+                if shaft { Value::Float(0.7) } else { Value::Null },
+                p.axis_m.into(),
+                Value::Int(0),
+                p.road.as_str().into(),
+            ];
+            out(&l.pipe_points, p.id.clone(), g.clone(), Interval::ALWAYS, values)?;
+            let watched = match (k.class, p.kind) {
+                ("JS" | "RQ" | "RL", "valve") => Some(("压力", "MPa")),
+                ("PS", "well") => Some(("液位", "m")),
+                _ => None,
+            };
+            if let (Some((quantity, unit)), 0) = (watched, i % 40) {
+                let values = vec![quantity.into(), unit.into(), "pipe_points".into(), p.id.as_str().into()];
+                out(&l.sensors, format!("SE-{}", p.id), g, Interval::ALWAYS, values)?;
+            }
+        }
+        Ok(())
     }
     /// Named places for cameras, in the working frame.
     pub fn anchors(&self) -> Vec<Anchor> {

@@ -16,6 +16,7 @@ mod label;
 mod look;
 mod pick;
 mod pipelines;
+mod pit;
 mod renderer;
 mod shadow;
 #[cfg(not(target_arch = "wasm32"))]

@@ -36,6 +36,8 @@ pub struct Look {
     /// A second day: what was added and what removed between it and `day` is coloured.
     pub compare: Option<i32>,
     pub mode: Mode,
+    /// Box of ground taken away around the camera's target in the cut-away mode: east, north, depth, m.
+    pub cut_m: [f32; 3],
     /// 1 in leaf, 0 bare.
     pub leaves: f32,
     /// Share of the ground under snow.
@@ -63,6 +65,7 @@ impl Look {
             day: instant.day(),
             compare: None,
             mode: Mode::Surface,
+            cut_m: [24.0, 24.0, 6.0],
             leaves,
             snow,
             contours: false,

@@ -23,6 +23,7 @@ pub struct Pipelines {
     pub shadow_layout: wgpu::BindGroupLayout,
     pub shadow: wgpu::RenderPipeline,
     pub sky: wgpu::RenderPipeline,
+    pub earth: wgpu::RenderPipeline,
     pub blit_layout: wgpu::BindGroupLayout,
     module: wgpu::ShaderModule,
     matter: Vec<(&'static str, wgpu::RenderPipeline)>,
@@ -150,13 +151,15 @@ impl Pipelines {
         let bias = wgpu::DepthBiasState { constant: 2, slope_scale: 2.0, clamp: 0.0 };
         let shadow =
             build("shadow", &shadow_pass_layout, "vs_shadow", &buffers, None, depth(true, wgpu::CompareFunction::LessEqual, bias), 1);
+        let earth_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
+        let earth = build("earth", &matter_layout, "vs_main", &buffers, Some("fs_earth"), earth_state, samples);
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
         let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, samples);
         let blit_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("blit"),
             entries: &[texture(2, wgpu::TextureSampleType::Float { filterable: false })],
         });
-        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, matter, blit_layout, module }
+        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, earth, matter, blit_layout, module }
     }
     /// The finished picture onto a surface of this format; one that does not encode sRGB itself gets it encoded.
     pub fn blit(&self, device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {

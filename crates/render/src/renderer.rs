@@ -6,13 +6,14 @@ use crate::{
     gpu::Gpu,
     pick::PickMesh,
     pipelines::{COLOUR, DEPTH, INSTANCE_BYTES, Pipelines, VERTEX_BYTES},
+    pit::pit,
     shadow::cascades,
     uniforms::{Draw, Frame, frame},
 };
 use glam::{DMat4, DVec3, DVec4};
 use std::collections::BTreeMap;
 use strata_model::geographic_from_ecef;
-use strata_scene::View;
+use strata_scene::{Mode, View};
 use strata_tiles::content::{Primitive, Role, TileContent};
 use wgpu::util::DeviceExt as _;
 
@@ -61,6 +62,8 @@ pub struct Renderer {
     shadow_map: wgpu::TextureView,
     shadow_group: wgpu::BindGroup,
     identity: wgpu::Buffer,
+    /// The excavation that was last drawn.
+    pit: Option<([f32; 3], TileHandle)>,
     tiles: BTreeMap<TileHandle, Tile>,
     next: u64,
     chosen: Option<String>,
@@ -185,6 +188,7 @@ impl Renderer {
             tiles: BTreeMap::new(),
             next: 0,
             chosen: None,
+            pit: None,
         })
     }
 
@@ -344,6 +348,7 @@ impl Renderer {
 
     /// Draws these tiles. The same tiles, view and look give the same picture on the same adapter.
     pub fn draw(&mut self, view: &View, look: &Look, tiles: &[TileHandle]) -> FrameStats {
+        let pit = (look.mode == Mode::Cutaway).then(|| self.pit_at(view, look.cut_m));
         let device = &self.gpu.device;
         let side = self.quality.shadow_px().min(device.limits().max_texture_dimension_2d);
         let cascades = cascades(view, look.sun.direction_enu(), side);
@@ -357,8 +362,15 @@ impl Renderer {
         for (i, c) in cascades.iter().enumerate() {
             put(i as u64 + 1, &Frame { clip: c.clip_from_enu.to_cols_array_2d(), ..main });
         }
-        let list: Vec<(&Tile, &Mesh)> =
-            tiles.iter().filter_map(|h| self.tiles.get(h)).flat_map(|t| t.meshes.iter().map(move |m| (t, m))).collect();
+        // From under the ground its surface is a lid; what lies beneath is what one has come for.
+        let lid = |m: &Mesh| look.mode == Mode::Below && !under(m.role);
+        let list: Vec<(&Tile, &Mesh)> = tiles
+            .iter()
+            .chain(pit.iter())
+            .filter_map(|h| self.tiles.get(h))
+            .flat_map(|t| t.meshes.iter().map(move |m| (t, m)))
+            .filter(|(_, m)| !lid(m))
+            .collect();
         let mut draws = vec![0u8; (STRIDE as usize) * list.len().max(1)];
         for (i, (tile, mesh)) in list.iter().enumerate() {
             let d = draw_of(view, look, tile, mesh.role, i as u32);
@@ -390,6 +402,7 @@ impl Renderer {
         let draw_group = group(&self.pipelines.draw_layout, &draws, size_of::<Draw>());
         let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), ..Default::default() };
         let mut encoder = device.create_command_encoder(&Default::default());
+        let later: Vec<usize>;
         {
             let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
                 label: Some("shadow"),
@@ -402,7 +415,9 @@ impl Renderer {
             for i in 0..cascades.len() {
                 pass.set_viewport((i % 2) as f32 * half, (i / 2) as f32 * half, half, half, 0.0, 1.0);
                 pass.set_bind_group(0, &frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
-                for (k, (tile, mesh)) in list.iter().enumerate().filter(|(_, (_, m))| casts(m.role)) {
+                for (k, (tile, mesh)) in
+                    list.iter().enumerate().filter(|(k, (_, m))| casts(m.role) && !(pit.is_some() && k + 1 == list.len()))
+                {
                     submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
                 }
             }
@@ -429,9 +444,12 @@ impl Renderer {
             // In the order of roles: few changes of pipeline, and the ground before what lies on it.
             let mut order: Vec<usize> = (0..list.len()).collect();
             order.sort_by_key(|&k| list[k].1.role);
-            for k in order {
+            let (beneath, above): (Vec<usize>, Vec<usize>) =
+                order.into_iter().partition(|&k| look.mode == Mode::Xray && under(list[k].1.role));
+            let pit_number = pit.map(|_| list.len().saturating_sub(1));
+            for k in above {
                 let (tile, mesh) = list[k];
-                pass.set_pipeline(self.pipelines.matter(mesh.role));
+                pass.set_pipeline(if Some(k) == pit_number { &self.pipelines.earth } else { self.pipelines.matter(mesh.role) });
                 submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
             }
             if let Some((tile, _)) = list.first() {
@@ -440,9 +458,48 @@ impl Renderer {
                 pass.set_bind_group(2, &tile.features, &[]);
                 pass.draw(0..3, 0..1);
             }
+            later = beneath;
+        }
+        if !later.is_empty() {
+            // X-ray: what lies beneath over what lies above, with a depth of its own.
+            let view_of = self.colour.create_view(&Default::default());
+            let (target, resolve) = match &self.colour_ms {
+                Some(samples) => (samples, Some(&view_of)),
+                None => (&view_of, None),
+            };
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("beneath"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: target,
+                    depth_slice: None,
+                    resolve_target: resolve,
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store },
+                })],
+                depth_stencil_attachment: Some(attachment(&self.depth, 0.0)),
+                ..Default::default()
+            });
+            pass.set_bind_group(0, &frame_group, &[0]);
+            pass.set_bind_group(3, &self.shadow_group, &[]);
+            for k in later {
+                let (tile, mesh) = list[k];
+                pass.set_pipeline(self.pipelines.matter(mesh.role));
+                submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
+            }
         }
         self.gpu.queue.submit([encoder.finish()]);
         stats
+    }
+
+    /// The excavation as a tile of its own, made anew when its size or place changes.
+    fn pit_at(&mut self, view: &View, size_m: [f32; 3]) -> TileHandle {
+        if let Some((_, old)) = self.pit.take() {
+            self.release(old);
+        }
+        let content =
+            TileContent { ecef_from_tile: view.enu.matrix_ecef_from_local(), primitives: vec![pit(size_m)], ..Default::default() };
+        let handle = self.upload(&content);
+        self.pit = Some((size_m, handle));
+        handle
     }
 
     /// The last picture, rows from the top, 4 bytes a pixel, sRGB. The alpha is always 255.
@@ -489,6 +546,11 @@ fn attachment(view: &wgpu::TextureView, clear: f32) -> wgpu::RenderPassDepthSten
         depth_ops: Some(wgpu::Operations { load: wgpu::LoadOp::Clear(clear), store: wgpu::StoreOp::Store }),
         stencil_ops: None,
     }
+}
+
+/// What lies in the ground.
+fn under(role: Role) -> bool {
+    matches!(role, Role::Pipe | Role::Well | Role::Fitting)
 }
 
 fn casts(role: Role) -> bool {

@@ -78,6 +78,7 @@ impl Twin {
         }
         let mut look = Look::at(scene.time, camera.target[0], camera.target[1], 8.0);
         look.mode = scene.mode;
+        look.cut_m = scene.cutaway_m.map(|v| v as f32);
         look.contours = scene.contours;
         look.compare = scene.compare.map(|c| c.day());
         look.drape = scene.layers.iter().any(|l| l.id == drape && l.visible);
@@ -123,10 +124,9 @@ impl Twin {
         let _ = self.stream.provide(url, Err(reason.to_owned()));
     }
 
-    /// Draws one frame; true when nothing more is to be drawn until something changes.
-    pub fn frame(&mut self, now_ms: f64) -> Result<bool, JsValue> {
-        let size = self.renderer.size();
-        let view = self.camera.view(size);
+    /// Selects for the camera as it stands: what is wanted and what will be drawn. Cheap; call it before `wanted`.
+    pub fn tick(&mut self, now_ms: f64) {
+        let view = self.camera.view(self.renderer.size());
         let update = self.stream.update(&view, now_ms / 1000.0);
         for handle in update.evict {
             self.renderer.release(handle);
@@ -135,6 +135,10 @@ impl Twin {
         self.shown = update.draw.iter().map(|d| d.handle).collect();
         self.drawn = self.shown.len();
         self.settled = update.settled;
+    }
+    /// Draws what the last `tick` selected; true when nothing more is to be drawn until something changes.
+    pub fn frame(&mut self, now_ms: f64) -> Result<bool, JsValue> {
+        let view = self.camera.view(self.renderer.size());
         self.look.time_s = (now_ms / 1000.0 % 3600.0) as f32;
         self.draws = self.renderer.draw(&view, &self.look, &self.shown).draws;
         match self.surface.get_current_texture() {
@@ -169,6 +173,7 @@ impl Twin {
         self.look = Look {
             day: self.look.day,
             mode: self.look.mode,
+            cut_m: self.look.cut_m,
             compare: self.look.compare,
             drape: self.look.drape,
             contours: self.look.contours,

@@ -57,6 +57,7 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
     // China keeps one legal time.
     let mut look = Look::at(instant, camera.target[0], camera.target[1], 8.0);
     look.mode = scene.mode;
+    look.cut_m = scene.cutaway_m.map(|v| v as f32);
     look.contours = scene.contours;
     look.compare = scene.compare.map(|c| c.day());
     if let Some(b) = terrain_heights(&state) {
@@ -135,12 +136,9 @@ fn write_words(
     }
     strata_render::labels(&mut picture.rgba, picture.size, &face, names);
     let local = Instant(instant.0 + 8 * 3_600_000).to_string();
-    let left = format!(
-        "{}  {}  ·  {} (UTC+8)",
-        scene.title.zh,
-        scene.title.en,
-        local.trim_end_matches('Z').replace('T', " ").trim_end_matches(":00")
-    );
+    // Date and minute; midnight prints as a date alone.
+    let local = local.get(..16).unwrap_or(&local).replace('T', " ");
+    let left = format!("{}  {}  ·  {local} (UTC+8)", scene.title.zh, scene.title.en);
     let right = if state.meta.synthetic { "合成数据 Synthetic data" } else { "" };
     strata_render::caption(&mut picture.rgba, picture.size, &face, &left, right);
     Ok(())
