@@ -10,8 +10,10 @@
 //! - `segment`: the files, their checksums, rows in and out
 //! - [`index`]: the packed Hilbert R-tree over plan, height and valid time
 //! - `delta`: changes after the segment
+//! - `analysis`: what the analyses above are to their doors
 //! - `engine`, `snapshot`: the two doors; `evaluate`: one question, with scope, version and filter
 
+mod analysis;
 mod delta;
 mod engine;
 mod error;
@@ -22,6 +24,7 @@ mod segment;
 mod snapshot;
 mod state;
 
+pub use analysis::{Analysis, AnalysisError, View};
 pub use engine::{Engine, Sink};
 pub use error::EngineError;
 pub use snapshot::Snapshot;

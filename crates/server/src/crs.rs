@@ -47,6 +47,27 @@ impl DoorCrs {
             _ => Err(Problem::parameter("invalid-crs", name, format!("`{}` is not offered", short(text)))),
         }
     }
+    /// A position in this system's axes → the working frame, with a height when it came with one. `None`: outside of
+    /// the earth or of the projection.
+    pub fn to_working(self, frame: &WorkingFrame, p: &[f64]) -> Option<Vec<f64>> {
+        let (a, b, height) = (*p.first()?, *p.get(1)?, p.get(2).copied());
+        let geographic = |lon: f64, lat: f64| {
+            let sound = lon.abs() <= 180.0 && lat.abs() <= 90.0;
+            sound.then(|| frame.working_from_geographic([lon, lat]).ok()).flatten()
+        };
+        let ([e, n], offset) = match self {
+            Self::Working { north_first, .. } => (if north_first { [b, a] } else { [a, b] }, 0.0),
+            Self::Wgs84 => (geographic(b, a)?, frame.geoid_offset_m),
+            Self::Crs84 => (geographic(a, b)?, frame.geoid_offset_m),
+            Self::Mercator => {
+                let g = geographic_from_mercator([a, b]);
+                (geographic(g[0], g[1])?, frame.geoid_offset_m)
+            }
+        };
+        let height = height.map(|h| h - offset);
+        let sound = e.abs() < 1e9 && n.abs() < 1e9 && height.is_none_or(|h| h.abs() < 1e5);
+        sound.then(|| [e, n].into_iter().chain(height).collect())
+    }
     /// Working point → this system's axes, rounded to a tenth of a millimetre or finer.
     pub fn point(self, frame: &WorkingFrame, p: Point3) -> Result<Point3, Problem> {
         let round = |v: f64, places: f64| (v * places).round() / places;

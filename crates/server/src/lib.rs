@@ -8,6 +8,7 @@
 //!   missing one.
 //! - `content`, `threed`: vector tiles, 3D Tiles, terrain pictures and styles, also for callers in the same process.
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
+//! - `processes`: OGC API Processes over the analyses of the house.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
 //! - `problem`: every refusal is an RFC 9457 problem with a stable code.
 
@@ -23,6 +24,7 @@ mod ogc;
 mod openapi;
 mod pages;
 mod problem;
+mod processes;
 mod proposals;
 mod relief;
 mod reply;
@@ -36,6 +38,7 @@ pub use ask::{Ask, Headers, Params};
 pub use content::{Content, content};
 pub use limits::Limits;
 pub use problem::Problem;
+pub use processes::perform;
 pub use reply::{Keep, Reply};
 pub use router::{router, serve};
 pub use routes::{Access, Answer, ROUTES, Route, Verb};

@@ -25,6 +25,9 @@ const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
     "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
     "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/ogc-process-description",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
@@ -41,6 +44,7 @@ pub fn landing(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
             { "rel": "service-desc", "type": OPENAPI, "href": format!("{base}/openapi.json") },
             { "rel": "conformance", "type": JSON, "href": format!("{base}/ogc/conformance") },
             { "rel": "data", "type": JSON, "href": format!("{base}/ogc/collections") },
+            { "rel": "http://www.opengis.net/def/rel/ogc/1.0/processes", "type": JSON, "href": format!("{base}/ogc/processes") },
             { "rel": "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", "type": JSON, "href": format!("{base}/ogc/tileMatrixSets") },
         ],
     })))

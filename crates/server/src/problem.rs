@@ -33,6 +33,7 @@ const CODES: &[(&str, u16, &str, &str)] = &[
     ("payload-too-large", 413, "The body is too large", "请求体过大"),
     ("uri-too-long", 414, "The address is too long", "地址过长"),
     ("unsupported-media", 415, "The body's media type is not taken", "不接受该媒体类型"),
+    ("answer-too-large", 413, "The answer would be too large", "结果过大"),
     ("invalid-geometry", 422, "A geometry is not sound", "几何无效"),
     ("invalid-feature", 422, "A feature does not fit its layer", "要素与图层不符"),
     ("refused", 422, "The change does not pass the check", "变更未通过检查"),

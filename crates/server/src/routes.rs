@@ -1,7 +1,7 @@
 //! Every door there is.
 
 use crate::{
-    Ask, CityState, Problem, Reply, api, items, ogc, openapi, pages, proposals,
+    Ask, CityState, Problem, Reply, api, items, ogc, openapi, pages, processes, proposals,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
 };
 
@@ -49,6 +49,11 @@ const fn write(verb: Verb, path: &'static str, access: Access, body: bool, answe
     Route { verb, path, params: &[], media: JSON, access, writes: true, body, summary, answer }
 }
 
+/// A question too long for an address: a body, and nothing is changed.
+const fn asked(path: &'static str, answer: Answer, summary: &'static str) -> Route {
+    Route { verb: Verb::Post, body: true, ..get(path, &[], JSON, answer, summary) }
+}
+
 const F: &[&str] = &["f"];
 const TIME: &[&str] = &["t", "v"];
 const ONE: &[&str] = &["f", "crs", "v"];
@@ -69,6 +74,9 @@ pub const ROUTES: &[Route] = &[
     get("/ogc/collections/{id}/tiles/{tms}/{z}/{y}/{x}", TIME, MVT, ogc::tile, "Vector tile, row before column"),
     get("/ogc/tileMatrixSets", F, JSON, ogc::tile_matrix_sets, "Tiling schemes"),
     get("/ogc/tileMatrixSets/{tms}", F, JSON, ogc::tile_matrix_set, "One tiling scheme"),
+    get("/ogc/processes", F, JSON, processes::list, "The analyses"),
+    get("/ogc/processes/{id}", F, JSON, processes::one, "One analysis with its inputs and outputs"),
+    asked("/ogc/processes/{id}/execution", processes::execute, "Runs an analysis and answers at once"),
     get("/tiles/{layer}", &[], JSON, api::address, "TileJSON 3.0 of a layer: {layer}.json"),
     get("/tiles/{layer}/{z}/{x}/{y}", TIME, MVT, api::address, "Vector tile: {y}.mvt"),
     get("/3dtiles/{layer}/{file}", &[], JSON, api::address, "Tileset of 3D Tiles 1.1: tileset.json"),

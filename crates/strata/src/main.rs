@@ -1,5 +1,6 @@
 //! Strata's command line: the only place that reads configuration, environment and the clock.
 
+mod analysis;
 mod city;
 mod demo;
 mod export;
@@ -51,6 +52,8 @@ enum Command {
     Serve(serve::Serve),
     /// Draws a scene to a PNG.
     Shot(shot::Shot),
+    /// Runs an analysis of the pipes: `strata pipes statistics CITY --by owner`; without one, lists them.
+    Pipes(analysis::Run),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::Tiles(c) => export::tiles(&c, cli.json),
         Command::Serve(c) => serve::run(&c),
         Command::Shot(c) => shot::run(&c),
+        Command::Pipes(c) => analysis::run(&c, strata_pipes::ANALYSES),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

@@ -53,7 +53,9 @@ async fn every_door_without_a_token_shows_only_what_is_public() {
                 assert_eq!(status, if hidden { 404 } else { 200 }, "{address}: {text}");
             }
             for secret in ["pipes", "PIPE-", "Hidden", "errand", TOKEN] {
-                assert!(!text.contains(secret), "{address} tells of {secret}: {text}");
+                // That analyses of pipes exist is no secret; that this city has pipes is.
+                let words_only = secret == "pipes" && route.path.starts_with("/ogc/processes");
+                assert!(words_only || !text.contains(secret), "{address} tells of {secret}: {text}");
             }
         }
     }

@@ -1,0 +1,18 @@
+//! What lies under the street, as bodies with a size and as networks that carry something.
+//!
+//! Every analysis is a pure function of a [`strata_engine::View`]: a snapshot with a proposal on it, a scope, a moment.
+//! [`ANALYSES`] names them all for the doors. Geometry is in the working frame, `[east_m, north_m, height_m]`; a pipe's
+//! line is its **axis**, whatever the surveyor measured to.
+//!
+//! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
+//! - [`statistics`]: how much of what, by any attribute
+
+pub mod pipe;
+pub mod statistics;
+
+pub use pipe::{Class, Pipe, Section};
+
+use strata_engine::Analysis;
+
+/// Every analysis of this room, for the doors.
+pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS];
