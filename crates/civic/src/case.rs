@@ -1,44 +1,10 @@
-//! A case and its steps.
+//! Taking a step, and what a case's events add up to.
 
 use crate::{Calendar, CivicError, Clock, Definition, Need, Step, Takes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use strata_model::{Geometry, Instant, ProposalId, Version};
-
-/// What happened: one step that somebody took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// 1, 2, 3 … within the case.
-    pub seq: u64,
-    pub step: String,
-    pub from: String,
-    pub to: String,
-    pub role: String,
-    pub actor: String,
-    pub at: Instant,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What the step brought in; see [`Takes`].
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub detail: Value,
-}
-
-/// One case: what it is about, and all that happened, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Case {
-    pub id: String,
-    pub definition: String,
-    pub edition: u32,
-    pub title: String,
-    pub opened: Instant,
-    pub opened_by: String,
-    pub start_state: String,
-    /// Where it is, in the working frame; `None` until its proposal says so.
-    pub place: Option<Geometry>,
-    pub proposal: Option<ProposalId>,
-    pub events: Vec<Event>,
-}
+use strata_model::{Case, CaseEvent, Instant, Version};
 
 /// What the house knows about the case's proposal at this moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -64,51 +30,43 @@ pub struct StepAsked {
     pub detail: Value,
 }
 
-impl Case {
-    pub fn state(&self) -> &str {
-        self.events.last().map_or(&self.start_state, |e| &e.to)
-    }
+fn last<'c>(definition: &Definition, case: &'c Case, takes: Takes) -> Option<&'c CaseEvent> {
+    case.events.iter().rev().find(|e| step(definition, &e.step).is_some_and(|s| s.takes == Some(takes)))
+}
 
-    fn last(&self, definition: &Definition, takes: Takes) -> Option<&Event> {
-        self.events.iter().rev().find(|e| step(definition, &e.step).is_some_and(|s| s.takes == Some(takes)))
-    }
+/// What was said counts until the case is sent back: a new check on today's city asks nobody again.
+fn said_since_rework<'c>(definition: &Definition, case: &'c Case) -> &'c [CaseEvent] {
+    let back = case.events.iter().rposition(|e| step(definition, &e.step).is_some_and(|s| s.rework));
+    &case.events[back.map_or(0, |i| i + 1)..]
+}
 
-    /// What was said counts until the case is sent back: a new check on today's city asks nobody again.
-    fn said_since(&self, definition: &Definition) -> u64 {
-        let back = self.events.iter().rev().find(|e| step(definition, &e.step).is_some_and(|s| s.rework));
-        back.map_or(0, |e| e.seq)
-    }
-
-    /// Owners that the last check found touched, with what they said: `Some(true)` agreed, `Some(false)` objected.
-    pub fn parties(&self, definition: &Definition) -> BTreeMap<String, Option<bool>> {
-        let Some(check) = self.last(definition, Takes::Check) else { return BTreeMap::new() };
-        let mut out: BTreeMap<String, Option<bool>> = texts(&check.detail["parties"]).map(|p| (p, None)).collect();
-        let since = self.said_since(definition);
-        for e in self.events.iter().filter(|e| e.seq > since) {
-            let said = match step(definition, &e.step).and_then(|s| s.takes) {
-                Some(Takes::Agreement) => true,
-                Some(Takes::Objection) => false,
-                _ => continue,
-            };
-            if let Some(party) = e.detail["party"].as_str().and_then(|p| out.get_mut(p)) {
-                *party = Some(said);
-            }
+/// Owners that the last check found touched, with what they said: `Some(true)` agreed, `Some(false)` objected.
+pub fn parties(definition: &Definition, case: &Case) -> BTreeMap<String, Option<bool>> {
+    let Some(check) = last(definition, case, Takes::Check) else { return BTreeMap::new() };
+    let mut out: BTreeMap<String, Option<bool>> = texts(&check.detail["parties"]).map(|p| (p, None)).collect();
+    for e in said_since_rework(definition, case) {
+        let said = match step(definition, &e.step).and_then(|s| s.takes) {
+            Some(Takes::Agreement) => true,
+            Some(Takes::Objection) => false,
+            _ => continue,
+        };
+        if let Some(party) = e.detail["party"].as_str().and_then(|p| out.get_mut(p)) {
+            *party = Some(said);
         }
-        out
     }
+    out
+}
 
-    /// Violations of the last check without an exception.
-    pub fn violations(&self, definition: &Definition) -> BTreeSet<String> {
-        let Some(check) = self.last(definition, Takes::Check) else { return BTreeSet::new() };
-        let mut out: BTreeSet<String> = texts(&check.detail["violations"]).collect();
-        let since = self.said_since(definition);
-        for e in self.events.iter().filter(|e| e.seq > since) {
-            if step(definition, &e.step).is_some_and(|s| s.takes == Some(Takes::Exception)) {
-                e.detail["violation"].as_str().map(|v| out.remove(v));
-            }
+/// Violations of the last check without an exception.
+pub fn violations(definition: &Definition, case: &Case) -> BTreeSet<String> {
+    let Some(check) = last(definition, case, Takes::Check) else { return BTreeSet::new() };
+    let mut out: BTreeSet<String> = texts(&check.detail["violations"]).collect();
+    for e in said_since_rework(definition, case) {
+        if step(definition, &e.step).is_some_and(|s| s.takes == Some(Takes::Exception)) {
+            e.detail["violation"].as_str().map(|v| out.remove(v));
         }
-        out
     }
+    out
 }
 
 fn step<'d>(definition: &'d Definition, id: &str) -> Option<&'d Step> {
@@ -127,7 +85,7 @@ pub fn advance(
     facts: &Facts,
     actor: &str,
     now: Instant,
-) -> Result<Event, CivicError> {
+) -> Result<CaseEvent, CivicError> {
     let found = case.events.len() as u64;
     let step = step(definition, &asked.step).ok_or_else(|| CivicError::NoStep { step: asked.step.clone() })?;
     if asked.after != found {
@@ -146,7 +104,7 @@ pub fn advance(
     }
     let wants = |what: &str| Err(CivicError::Needs { step: step.id.clone(), what: what.into() });
     for need in &step.needs {
-        let check = case.last(definition, Takes::Check).filter(|e| e.seq > facts.changed_after);
+        let check = last(definition, case, Takes::Check).filter(|e| e.seq > facts.changed_after);
         match need {
             Need::Proposal if !facts.proposal_open => return wants("an open proposal"),
             Need::Checked | Need::Passed | Need::Countersigned if check.is_none() => {
@@ -156,19 +114,19 @@ pub fn advance(
                 if check.and_then(|e| e.detail["version"].as_u64()) != Some(facts.head.0) {
                     return wants("a check on today's city, which has changed since");
                 }
-                let open = case.violations(definition);
+                let open = violations(definition, case);
                 if !open.is_empty() {
                     return wants(&format!("an exception for {}", open.into_iter().collect::<Vec<_>>().join(", ")));
                 }
             }
             Need::Countersigned => {
                 let silent: Vec<String> =
-                    case.parties(definition).into_iter().filter(|(_, said)| *said != Some(true)).map(|(p, _)| p).collect();
+                    parties(definition, case).into_iter().filter(|(_, said)| *said != Some(true)).map(|(p, _)| p).collect();
                 if !silent.is_empty() {
                     return wants(&format!("the agreement of {}", silent.join(", ")));
                 }
             }
-            Need::Surveyed if case.last(definition, Takes::AsBuilt).is_none() => return wants("an as-built survey"),
+            Need::Surveyed if last(definition, case, Takes::AsBuilt).is_none() => return wants("an as-built survey"),
             Need::Proposal | Need::Checked | Need::Surveyed => {}
         }
     }
@@ -176,12 +134,12 @@ pub fn advance(
     match step.takes {
         Some(Takes::Agreement | Takes::Objection) => {
             let party = text("party").unwrap_or_default();
-            if !case.parties(definition).contains_key(party) {
+            if !parties(definition, case).contains_key(party) {
                 return wants("`detail.party`: one of the owners whom the check found touched");
             }
         }
         Some(Takes::Exception) => {
-            if !text("violation").is_some_and(|v| case.violations(definition).contains(v)) {
+            if !text("violation").is_some_and(|v| violations(definition, case).contains(v)) {
                 return wants("`detail.violation`: one of the violations that the check found");
             }
             if text("approval").is_none() {
@@ -192,7 +150,7 @@ pub fn advance(
         Some(Takes::Check | Takes::AsBuilt) if !asked.detail.is_object() => return wants("its result"),
         _ => {}
     }
-    Ok(Event {
+    Ok(CaseEvent {
         seq: found + 1,
         step: step.id.clone(),
         from: state.into(),
@@ -225,8 +183,8 @@ impl CaseView {
             state: case.state().into(),
             clock: Clock::of(definition, case, calendar, now),
             steps: definition.steps_from(case.state()).map(|s| (s.id.clone(), s.role.clone())).collect(),
-            parties: case.parties(definition),
-            violations: case.violations(definition),
+            parties: parties(definition, case),
+            violations: violations(definition, case),
             reworked,
         }
     }

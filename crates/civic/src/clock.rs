@@ -1,9 +1,9 @@
 //! Clocks of the office: working days, which stand still while it waits for somebody outside.
 
-use crate::{Case, Definition};
+use crate::Definition;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use strata_model::Instant;
+use strata_model::{Case, Instant};
 
 /// Monday to Friday, less the days off, plus the weekends that are worked (调休). Days since 1970-01-01, in the city's time.
 #[derive(Debug, Clone, Default)]

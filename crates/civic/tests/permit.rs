@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use strata_civic::*;
-use strata_model::{Instant, Version};
+use strata_model::{Case, Instant, Version};
 
 fn permit() -> Definition {
     built_in().expect("sound").into_iter().find(|d| d.id == "pipe-permit").expect("the permit")
@@ -145,7 +145,7 @@ fn a_case_sent_back_asks_its_owners_again() {
     ] {
         take(&mut c, step, role, detail, &facts()).unwrap_or_else(|e| panic!("{step}: {e}"));
     }
-    assert_eq!(c.parties(&permit())["水务集团"], None);
+    assert_eq!(parties(&permit(), &c)["水务集团"], None);
     let view = CaseView::of(&permit(), &c, &Calendar::default(), day("2026-03-03"));
     assert_eq!(view.reworked, 1);
 }

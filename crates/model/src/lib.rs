@@ -10,6 +10,7 @@
 //!
 //! No IO, no clock, no threads; builds for the browser.
 
+mod case;
 mod change;
 mod error;
 mod feature;
@@ -22,6 +23,7 @@ mod tile;
 mod time;
 mod wkb;
 
+pub use case::{Case, CaseEvent};
 pub use change::{Change, Commit, FeatureVersion, Proposal, ProposalId, ProposalState, Version};
 pub use error::ModelError;
 pub use feature::{Feature, FeatureBatch, FeatureId, Value};

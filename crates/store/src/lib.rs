@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod audit;
+mod case;
 mod changes;
 mod check;
 mod error;
@@ -31,6 +32,7 @@ mod table;
 mod writing;
 
 pub use audit::AuditRow;
+pub use case::{NewCase, WithProposal};
 pub use changes::Difference;
 pub use error::StoreError;
 pub use store::{CityMeta, RECORD, Store};

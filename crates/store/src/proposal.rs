@@ -6,7 +6,7 @@ use crate::{
     store,
     table::Table,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::{collections::BTreeMap, sync::Arc};
 use strata_model::{Change, Commit, Feature, FeatureId, Instant, Layer, LayerId, Proposal, ProposalState, Value, Version};
 
@@ -86,21 +86,9 @@ impl Store {
         let tx = self.write_transaction()?;
         let tables = store::by_id(store::tables(&tx)?);
         let proposal = open(&tx, &tables, id)?;
-        let features = changed_since(&tx, &tables, &proposal)?;
-        if !features.is_empty() {
-            return Err(StoreError::Conflict { features });
-        }
+        unchanged_since(&tx, &tables, &proposal)?;
         check(&proposal, store::head(&tx)?).map_err(|reason| StoreError::Refused { id: id.into(), reason })?;
-        let mut writing = Writing::new(tx, srs_id, actor, &format!("merge of proposal {id}: {}", proposal.title), at)?;
-        for (layer, change) in &proposal.changes {
-            writing.apply(layer, change)?;
-        }
-        let (commit, tx) = writing.commit_as("proposal.merge", Some(&target(id)))?;
-        if let Some(tx) = tx {
-            close(&tx, id, "merged", actor, at, Some(commit.version))?;
-            tx.commit()?;
-        }
-        Ok(commit)
+        merge_in(tx, srs_id, &proposal, actor, at)
     }
 
     /// Closes an open proposal without a trace in the layers; it can still be read.
@@ -108,14 +96,35 @@ impl Store {
         let tx = self.write_transaction()?;
         let tables = store::by_id(store::tables(&tx)?);
         let proposal = open(&tx, &tables, id)?;
-        close(&tx, id, "dropped", actor, at, None)?;
-        audit::append(&tx, at, actor, "proposal.drop", &target(id), &serde_json::json!({ "title": proposal.title }))?;
+        drop_in(&tx, &proposal, actor, at)?;
         Ok(tx.commit()?)
     }
 }
 
+/// Makes the changes a commit of their own, in the transaction that is open, and ends it.
+pub(crate) fn merge_in(tx: Transaction<'_>, srs_id: i32, proposal: &Proposal, actor: &str, at: Instant) -> Result<Commit, StoreError> {
+    let id = &proposal.id;
+    let mut writing = Writing::new(tx, srs_id, actor, &format!("merge of proposal {id}: {}", proposal.title), at)?;
+    for (layer, change) in &proposal.changes {
+        writing.apply(layer, change)?;
+    }
+    let (commit, tx) = writing.commit_as("proposal.merge", Some(&target(id)))?;
+    if let Some(tx) = tx {
+        close(&tx, id, "merged", actor, at, Some(commit.version))?;
+        tx.commit()?;
+    }
+    Ok(commit)
+}
+
+/// Closes it, in the transaction that is open.
+pub(crate) fn drop_in(conn: &Connection, proposal: &Proposal, actor: &str, at: Instant) -> Result<(), StoreError> {
+    close(conn, &proposal.id, "dropped", actor, at, None)?;
+    audit::append(conn, at, actor, "proposal.drop", &target(&proposal.id), &serde_json::json!({ "title": proposal.title }))?;
+    Ok(())
+}
+
 /// Sorts by time as text; two made in one millisecond still differ.
-fn new_id(at: Instant) -> String {
+pub(crate) fn new_id(at: Instant) -> String {
     let ms = u64::try_from(at.0).unwrap_or(0);
     let time = uuid::Timestamp::from_unix(uuid::NoContext, ms / 1000, (ms % 1000) as u32 * 1_000_000);
     uuid::Uuid::new_v7(time).to_string()
@@ -125,7 +134,7 @@ fn target(id: &str) -> String {
     format!("proposal/{id}")
 }
 
-fn when(at: Instant) -> Result<String, StoreError> {
+pub(crate) fn when(at: Instant) -> Result<String, StoreError> {
     row::instant_text(at).ok_or_else(|| StoreError::invalid("the time of the change", "it must lie in the years 0 to 9999"))
 }
 
@@ -196,7 +205,7 @@ fn write_changes(
     Ok(())
 }
 
-fn read(conn: &Connection, tables: &BTreeMap<LayerId, Arc<Table>>, id: &str) -> Result<Proposal, StoreError> {
+pub(crate) fn read(conn: &Connection, tables: &BTreeMap<LayerId, Arc<Table>>, id: &str) -> Result<Proposal, StoreError> {
     let found: Option<(String, i64, String)> = conn
         .prepare_cached("SELECT title, base, state FROM strata_proposals WHERE id = ?1")?
         .query_row([id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
@@ -235,7 +244,7 @@ fn attributes(layer: &Layer, text: &str) -> Result<Vec<Value>, StoreError> {
     Ok(layer.fields.iter().map(|f| values.remove(&f.name).unwrap_or_default()).collect())
 }
 
-fn open(conn: &Connection, tables: &BTreeMap<LayerId, Arc<Table>>, id: &str) -> Result<Proposal, StoreError> {
+pub(crate) fn open(conn: &Connection, tables: &BTreeMap<LayerId, Arc<Table>>, id: &str) -> Result<Proposal, StoreError> {
     let proposal = read(conn, tables, id)?;
     match proposal.state {
         ProposalState::Open => Ok(proposal),
@@ -251,13 +260,9 @@ fn close(conn: &Connection, id: &str, state: &str, actor: &str, at: Instant, mer
     Ok(())
 }
 
-/// The features of the proposal that a commit after its base has added, changed or removed.
-fn changed_since(
-    conn: &Connection,
-    tables: &BTreeMap<LayerId, Arc<Table>>,
-    proposal: &Proposal,
-) -> Result<Vec<(LayerId, FeatureId)>, StoreError> {
-    let mut out = Vec::new();
+/// [`StoreError::Conflict`] names the features of the proposal that a commit after its base has added, changed or removed.
+pub(crate) fn unchanged_since(conn: &Connection, tables: &BTreeMap<LayerId, Arc<Table>>, proposal: &Proposal) -> Result<(), StoreError> {
+    let mut features = Vec::new();
     for (layer, change) in &proposal.changes {
         let t = table(tables, layer)?;
         let sql = format!(
@@ -265,8 +270,8 @@ fn changed_since(
             t.name, t.history
         );
         if conn.prepare_cached(&sql)?.exists(params![change.id().as_str(), proposal.base.0 as i64])? {
-            out.push((layer.clone(), change.id().clone()));
+            features.push((layer.clone(), change.id().clone()));
         }
     }
-    Ok(out)
+    if features.is_empty() { Ok(()) } else { Err(StoreError::Conflict { features }) }
 }

@@ -1,4 +1,4 @@
-use crate::{StoreError, Writing, row, schema, spatial, table::Table};
+use crate::{StoreError, Writing, case, row, schema, spatial, table::Table};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params};
 use std::{
     cell::RefCell,
@@ -117,6 +117,7 @@ impl Store {
             // table, and keeping the tree by hand is quicker. The audit's guard is put up again for this connection.
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
             conn.execute_batch(schema::AUDIT_GUARD_HERE)?;
+            conn.execute_batch(case::TABLES)?;
         }
         Ok(Self { conn, meta, read_only, catalog: RefCell::new(None), _lock: lock })
     }
