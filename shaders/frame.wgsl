@@ -15,7 +15,7 @@ struct Frame {
     eye: vec4f,           // eye in ENU at the camera's target; w: eye height above the ellipsoid
     time: vec4i,          // day, compared day, compare on, mode
     misc: vec4f,          // seconds, leaves 0..1, size of a pixel at 1 m, near plane
-    cut_lo: vec4f,        // cut-away box
+    cut_lo: vec4f,        // cut-away box; w: ellipsoidal height of the city's datum
     cut_hi: vec4f,
     right: vec4f,         // times tan of half the width
     up: vec4f,            // times tan of half the height
@@ -54,7 +54,7 @@ struct Feature {
     floors: f32,
     year: i32,
     height: f32,
-    bits: u32,            // 1,2 flow direction · 4 abandoned · 8 selected · 16 hovered · 32 has another version
+    bits: u32,            // 1,2 flow direction · 4 abandoned · 8 selected · 16 hovered · 32 has another version · 64 flat sides
 }
 
 fn feature_of(row: u32) -> Feature {

@@ -18,11 +18,16 @@ fn bare(row: u32) -> Feature {
     c = mix(c, srgb(190.0, 184.0, 172.0), 0.55 * smoothstep(0.35, 0.65, fbm(v.plan.xy / 90.0)));
     c *= 0.90 + 0.20 * fbm(v.plan.xy / 14.0);
     if frame.terrain.z > 0.5 {
+        // A picture of the relief: clear tints of the height, no yards.
+        let clear = array<vec3f, 5>(srgb(122.0, 158.0, 118.0), srgb(172.0, 190.0, 134.0), srgb(222.0, 208.0, 152.0), srgb(200.0, 164.0, 116.0), srgb(168.0, 128.0, 100.0));
+        c = mix(clear[i], clear[i + 1u], fract(min(t, 3.999)));
         // Contours: 5 m, every fifth bold; relief by light from three sides.
         let relief = 0.55 * max(dot(n, normalize(vec3f(-0.6, 0.6, 0.6))), 0.0) + 0.25 * max(dot(n, normalize(vec3f(0.7, 0.5, 0.5))), 0.0) + 0.2 * n.z;
         c *= 0.45 + 0.75 * relief;
-        let line = band(abs(fract(v.plan.z / 5.0 + 0.5) - 0.5) * 5.0, -1.0, wz * 0.6, wz);
-        let bold = band(abs(fract(v.plan.z / 25.0 + 0.5) - 0.5) * 25.0, -1.0, wz * 1.2, wz);
+        // Of the city's datum, not of the ellipsoid.
+        let z = v.plan.z - frame.cut_lo.w;
+        let line = band(abs(fract(z / 5.0 + 0.5) - 0.5) * 5.0, -1.0, wz * 0.6, wz);
+        let bold = band(abs(fract(z / 25.0 + 0.5) - 0.5) * 25.0, -1.0, wz * 1.2, wz);
         c = mix(c, srgb(112.0, 92.0, 70.0), max(line * 0.55 * clamp(2.5 / wz - 0.5, 0.0, 1.0), bold * 0.85));
     }
     let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.12);
@@ -147,53 +152,6 @@ fn bare(row: u32) -> Feature {
     return matter(lit(draw.colour.rgb, n, v.pos, 0.9), n, v.pos, f, v.clip.xy);
 }
 
-// Class colour of CJJ 61 with its casing: hue is data, the light only models the tube.
-@fragment fn fs_pipe(v: Vertex) -> @location(0) vec4f {
-    let f = bare(v.row);
-    // Under the ground pipes are what one has come for: the box that takes the earth away leaves them.
-    if draw.params.z < 1.0 && door(v.clip.xy) >= draw.params.z { discard; }
-    let n = normalize(v.normal);
-    let facing = abs(dot(n, normalize(v.pos)));
-    let swatch = linear(f.colour.rgb);
-    let shade = 0.62 + 0.38 * max(dot(n, normalize(vec3f(0.3, 0.2, 0.9))), 0.0);
-    let casing = select(srgb(38.0, 48.0, 58.0), srgb(232.0, 237.0, 242.0), luma(swatch) < 0.06);
-    var c = mix(casing, swatch * shade, smoothstep(0.18, 0.34, facing));
-    let flows = (f.bits & 3u) != 0u;
-    if flows {
-        let along = select(v.uv.y, -v.uv.y, (f.bits & 2u) != 0u) - frame.misc.x * 1.5;
-        let chevron = fract(along / 6.0 + abs(fract(v.uv.x * 2.0) - 0.5) * 0.35);
-        c = mix(c, mix(c, casing, 0.5), band(chevron, 0.0, 0.10, 0.03));
-    }
-    if frame.time.w == MODE_XRAY {
-        // Deeper is fainter: 1 at the top, 0.55 from 6 m down.
-        c = mix(PALE_UNDERGROUND, c, mix(1.0, 0.55, clamp(v.uv.w / 6.0, 0.0, 1.0)));
-    }
-    return vec4f(chosen(c, n, v.pos, f), 0.0);
-}
-
-// Walls of the excavation: soil with its hatch, a line each metre, the frost line dashed at 1.69 m.
-@fragment fn fs_earth(v: Vertex) -> @location(0) vec4f {
-    let w = max(fwidth(v.uv.y), 1e-4);
-    let n = normalize(v.normal);
-    let depth = v.uv.y;
-    var c = mix(srgb(146.0, 116.0, 86.0), srgb(112.0, 90.0, 70.0), clamp(depth / 6.0, 0.0, 1.0));
-    c = mix(c, srgb(92.0, 86.0, 78.0), band(depth, -0.1, 0.55, w));
-    c *= 0.86 + 0.28 * fbm(vec2f(v.uv.x * 0.9, depth * 3.1)) + 0.10 * (noise(v.uv.xy * 7.0) - 0.5);
-    if n.z < 0.5 {
-        let hatch = fract((v.uv.x + depth) / 0.7);
-        c *= 1.0 - 0.16 * band(hatch, 0.0, 0.10, w / 0.7);
-        let metre = abs(fract(depth + 0.5) - 0.5);
-        let tick = band(metre, -1.0, 0.012, w);
-        c = mix(c, srgb(240.0, 236.0, 226.0), tick * 0.75 * step(0.5, depth));
-        let frost = band(abs(depth - 1.69), -1.0, 0.022, w) * step(fract(v.uv.x / 0.8), 0.55);
-        c = mix(c, srgb(120.0, 190.0, 236.0), frost);
-        let rim = band(depth, -1.0, 0.06, w);
-        c = mix(c, srgb(255.0, 213.0, 0.0), rim);
-    }
-    let light = 0.55 + 0.45 * max(dot(n, normalize(vec3f(0.4, -0.5, 0.75))), 0.0);
-    return vec4f(c * light, 0.0);
-}
-
 struct SkyVertex {
     @builtin(position) clip: vec4f,
     @location(0) ndc: vec2f,
@@ -205,7 +163,7 @@ struct SkyVertex {
 @fragment fn fs_sky(v: SkyVertex) -> @location(0) vec4f {
     let d = normalize(frame.forward.xyz + frame.right.xyz * v.ndc.x + frame.up.xyz * v.ndc.y);
     if frame.time.w == MODE_BELOW {
-        return vec4f(mix(srgb(30.0, 26.0, 24.0), srgb(64.0, 54.0, 46.0), clamp(d.z * 0.5 + 0.5, 0.0, 1.0)), 0.0);
+        return vec4f(UNDER_EARTH, 0.0);
     }
     if d.z < 0.0 {
         // Beyond the data the land goes on, plain and soon lost in haze.

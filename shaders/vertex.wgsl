@@ -25,6 +25,12 @@ fn rotated(v: vec3f, q: vec4f) -> vec3f {
 }
 
 const ROLE_PIPE: i32 = 7;
+// Least half width of a tube, px: trunks 2.5 px across, branches 1.5.
+fn pipe_least(radius_m: f32) -> f32 {
+    return select(0.75, 1.25, radius_m > 0.10);
+}
+const CASING_PX: f32 = 1.25;
+
 const ROLE_TREE_CROWN: i32 = 11;
 
 fn placed(v: VertexIn) -> Vertex {
@@ -39,10 +45,9 @@ fn placed(v: VertexIn) -> Vertex {
     out.uv = v.uv;
     let role = i32(draw.params.x);
     if role == ROLE_PIPE {
-        // Never thinner on the screen than one can see: widen the tube along its normal.
-        let depth = max(dot(out.pos, frame.forward.xyz), frame.misc.w);
-        let least = depth * frame.misc.z * select(0.75, 1.25, v.uv.z > 0.10);
-        out.pos += out.normal * max(least - v.uv.z, 0.0);
+        // Never thinner on the screen than one can see, and a casing around: widen the tube along its normal.
+        let px_m = max(dot(out.pos, frame.forward.xyz), frame.misc.w) * frame.misc.z;
+        out.pos += out.normal * (max(px_m * pipe_least(v.uv.z) - v.uv.z, 0.0) + px_m * CASING_PX);
     }
     if role == ROLE_TREE_CROWN { out.uv = vec4f(v.position.xy, v.position.z, v.scale.z); }
     out.plan = vec3f(draw.world.xy + p.xy, draw.params.w + p.z);

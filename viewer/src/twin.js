@@ -13,6 +13,7 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
   const flying = new Map();
   let dirty = true;
   let stopped = false;
+  let frames = 0;
   let first = true;
 
   const fetchOne = async (url) => {
@@ -44,6 +45,7 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
         moved = false;
         lastDraw = now;
         dirty = !twin.frame(now);
+        frames += 1;
         const stats = JSON.parse(twin.stats());
         events.frame?.({ ...stats, flying: flying.size });
         if (first && stats.drawn > 0) {
@@ -88,6 +90,10 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
     setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),
     select: touch((layer, id) => twin.select(layer ?? '', id ?? '')),
     camera: () => JSON.parse(twin.camera()),
+    // Placed words in CSS px, and a number that changes with every picture.
+    labels: (places, size, most) =>
+      JSON.parse(twin.labels(JSON.stringify(places), size * ratio, most)).map((l) => ({ ...l, at: l.at.map((v) => v / ratio), size_px: l.size_px / ratio })),
+    frames: () => frames,
     project: (lon, lat, h) => twin.project(lon, lat, h),
     pick: async (x, y) => {
       const answer = await twin.pick(Math.round(x * ratio), Math.round(y * ratio));

@@ -11,6 +11,8 @@ pub enum RenderError {
     Device(String),
     #[error("the tile {url} is not usable: {reason}")]
     Tile { url: String, reason: String },
+    #[error("the font is not readable: {0}")]
+    Font(String),
     #[error("the picture cannot be written: {0}")]
     Picture(#[from] std::io::Error),
     #[error(transparent)]

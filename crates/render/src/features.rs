@@ -12,6 +12,9 @@ fn kind(table: &FeatureTable, row: usize) -> u32 {
         let uses = ["residential", "office", "commercial", "industrial", "school", "hospital", "public", "utility"];
         return uses.iter().position(|u| *u == used).map_or(0, |i| i as u32 + 1);
     }
+    if let Some(class) = text("class").filter(|_| table.columns.contains_key("subclass")) {
+        return crate::legend::class_number(class, text("subclass").unwrap_or(""));
+    }
     if let Some(species) = text("species") {
         return match species {
             "pine" => 2,
@@ -38,12 +41,17 @@ fn hash(id: &str) -> u32 {
 
 fn colour(table: &FeatureTable, row: usize) -> u32 {
     let text = |name: &str| table.columns.get(name).and_then(|c| c.text(row)).unwrap_or_default();
-    let rgb = if table.columns.contains_key("land_use") { land_use(text("land_use")) } else { pipe_class(text("class"), text("subclass")) };
+    let control = crate::legend::CONTROL_LINES.iter().find(|l| l.0 == text("kind"));
+    let rgb = match control {
+        Some(line) => line.1,
+        None if table.columns.contains_key("land_use") => land_use(text("land_use")),
+        None => pipe_class(text("class"), text("subclass")),
+    };
     u32::from_le_bytes([rgb[0], rgb[1], rgb[2], 255])
 }
 
 /// Statutory colours of the land-use codes; a child without one of its own takes its parent's.
-fn land_use(code: &str) -> [u8; 3] {
+pub(crate) fn land_use(code: &str) -> [u8; 3] {
     let table = include_str!("../../../data/codes/landuse-2023.csv");
     let find = |code: &str| {
         table.lines().skip(1).find_map(|l| {
@@ -56,7 +64,7 @@ fn land_use(code: &str) -> [u8; 3] {
 }
 
 /// CJJ 61-2017 appendix B; the three drains share a hue and differ in lightness.
-fn pipe_class(class: &str, subclass: &str) -> [u8; 3] {
+pub(crate) fn pipe_class(class: &str, subclass: &str) -> [u8; 3] {
     match (class, subclass) {
         ("JS", _) => [0, 255, 255],
         ("PS", "HS") => [0x63, 0x4a, 0x31],
@@ -91,6 +99,7 @@ pub fn picture(table: &FeatureTable) -> (Vec<u32>, u32) {
             _ => 0,
         };
         let abandoned = if number("status", row) == Some(1.0) { 4 } else { 0 };
+        let flat_sided = if table.columns.get("shape").and_then(|c| c.text(row)) == Some("rect") { 64 } else { 0 };
         let texels = [
             day(&table.valid_from_day, i32::MIN),
             day(&table.valid_to_day, i32::MAX),
@@ -99,7 +108,7 @@ pub fn picture(table: &FeatureTable) -> (Vec<u32>, u32) {
             kind(table, row) | roof(table, row) << 8 | floors << 16,
             year as u32,
             (number("height_m", row).unwrap_or(0.0) as f32).to_bits(),
-            flow | abandoned,
+            flow | abandoned | flat_sided,
         ];
         out[row * 8..row * 8 + 8].copy_from_slice(&texels);
     }

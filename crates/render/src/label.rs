@@ -1,114 +1,182 @@
-//! Words on a finished picture: names of places and the caption. Drawn on the processor, so that every glyph of the font
-//! is there and the same on every adapter.
+//! Which words stand where on a picture: rank, collision and turn, for the PNG and for the browser's HTML alike.
 
-use crate::RenderError;
-use ab_glyph::{Font, FontVec, PxScale, ScaleFont, point};
+use serde::Serialize;
+
+/// What a word names; a client styles by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Place,
+    Street,
+    Water,
+    Parcel,
+    Pipe,
+    Cover,
+    Contour,
+    /// Numbers of the depth ruler, the frost line, the grid over one's head.
+    Ruler,
+    Sensor,
+}
 
 /// One word or line.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Label {
     pub text: String,
     /// Its middle, px from the top left.
     pub at: [f32; 2],
+    /// Clockwise on the screen; within ±90°, so that nothing stands on its head.
+    pub angle_deg: f32,
+    /// Of the em, px.
     pub size_px: f32,
     pub ink: [u8; 3],
     pub halo: [u8; 3],
     /// Smaller is more important: what would touch an earlier label is left out.
     pub rank: i64,
+    pub kind: Kind,
+    /// Nothing of the same text stands nearer than this, px.
+    pub apart_px: f32,
+    /// Distance along the view axis, m, when bodies in front of it hide it.
+    #[serde(skip)]
+    pub far_m: Option<f32>,
 }
 
-/// A face that has both Latin and Chinese.
-pub struct Typeface(FontVec);
-
-impl Typeface {
-    /// A font file or collection (its first face).
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, RenderError> {
-        FontVec::try_from_vec_and_index(bytes, 0).map(Self).map_err(|e| RenderError::Device(format!("the font is not readable: {e}")))
+impl Label {
+    /// Upright, with a pale halo.
+    pub fn new(kind: Kind, text: impl Into<String>, at: [f32; 2], size_px: f32, rank: i64) -> Self {
+        Self {
+            text: text.into(),
+            at,
+            angle_deg: 0.0,
+            size_px,
+            ink: [23, 32, 42],
+            halo: [250, 250, 246],
+            rank,
+            kind,
+            apart_px: 0.0,
+            far_m: None,
+        }
     }
-    fn width(&self, text: &str, size: f32) -> f32 {
-        let f = self.0.as_scaled(PxScale::from(size));
-        text.chars().map(|c| f.h_advance(f.glyph_id(c))).sum()
-    }
-    /// Characters that the font has no glyph for.
-    pub fn missing(&self, text: &str) -> Vec<char> {
-        text.chars().filter(|c| !c.is_whitespace() && self.0.glyph_id(*c).0 == 0).collect()
+    /// Along the line from `a` to `b` on the screen, read from the left; an upright line is read from below.
+    pub fn along(mut self, a: [f32; 2], b: [f32; 2]) -> Self {
+        let mut angle = (b[1] - a[1]).atan2(b[0] - a[0]).to_degrees();
+        if angle > 90.0 {
+            angle -= 180.0;
+        }
+        if angle <= -90.0 {
+            angle += 180.0;
+        }
+        self.angle_deg = if angle >= 89.99 { -90.0 } else { angle };
+        self
     }
 }
 
-/// Draws labels onto RGBA rows, the most important first; gives the number drawn. None lies outside the picture or on another.
-pub fn labels(rgba: &mut [u8], size: [u32; 2], face: &Typeface, mut list: Vec<Label>) -> usize {
+/// Share of the em that ink stands above and below the middle line, with a little air.
+const TALL: f32 = 0.62;
+const AIR_PX: f32 = 4.0;
+
+/// A turned rectangle: middle, half axes.
+#[derive(Debug, Clone, Copy)]
+struct Turned {
+    at: [f32; 2],
+    way: [f32; 2],
+    half: [f32; 2],
+}
+
+impl Turned {
+    fn of(l: &Label, width_px: f32) -> Self {
+        let (sin, cos) = l.angle_deg.to_radians().sin_cos();
+        Self { at: l.at, way: [cos, sin], half: [width_px / 2.0 + AIR_PX, l.size_px * TALL + AIR_PX / 2.0] }
+    }
+    /// Half its extent along a unit direction.
+    fn reach(&self, d: [f32; 2]) -> f32 {
+        (self.way[0] * d[0] + self.way[1] * d[1]).abs() * self.half[0] + (self.way[0] * d[1] - self.way[1] * d[0]).abs() * self.half[1]
+    }
+    fn touches(&self, o: &Self) -> bool {
+        let to = [o.at[0] - self.at[0], o.at[1] - self.at[1]];
+        // Two rectangles are apart exactly when one of their four axes tells them apart.
+        [self.way, [-self.way[1], self.way[0]], o.way, [-o.way[1], o.way[0]]]
+            .iter()
+            .all(|d| (to[0] * d[0] + to[1] * d[1]).abs() < self.reach(*d) + o.reach(*d))
+    }
+    fn inside(&self, size: [u32; 2]) -> bool {
+        let (x, y) = (self.reach([1.0, 0.0]), self.reach([0.0, 1.0]));
+        self.at[0] >= x && self.at[1] >= y && self.at[0] + x <= size[0] as f32 && self.at[1] + y <= size[1] as f32
+    }
+}
+
+/// Those of the list that find room, the most important first. None lies over the picture's edge, on another, or beside
+/// its twin. `width_px` measures a text at a size of the em, `seen` says whether nothing hides a label; it is asked only of
+/// those that find room. Of equal rank the one named first wins, so that the same list gives the same picture.
+pub fn place(mut list: Vec<Label>, size: [u32; 2], width_px: &dyn Fn(&str, f32) -> f32, seen: &dyn Fn(&Label) -> bool) -> Vec<Label> {
     list.sort_by_key(|l| l.rank);
-    let mut taken: Vec<[f32; 4]> = Vec::new();
+    let mut taken: Vec<(Turned, Label)> = Vec::new();
     for l in list {
-        let (w, h) = (face.width(&l.text, l.size_px), l.size_px * 1.25);
-        let r = [l.at[0] - w / 2.0 - 4.0, l.at[1] - h / 2.0, l.at[0] + w / 2.0 + 4.0, l.at[1] + h / 2.0];
-        let inside = r[0] >= 0.0 && r[1] >= 0.0 && r[2] < size[0] as f32 && r[3] < size[1] as f32;
-        if !inside || taken.iter().any(|t| r[0] < t[2] && t[0] < r[2] && r[1] < t[3] && t[1] < r[3]) {
+        let r = Turned::of(&l, width_px(&l.text, l.size_px));
+        let twin = |o: &Label| {
+            l.apart_px > 0.0 && o.text == l.text && o.kind == l.kind && (o.at[0] - l.at[0]).hypot(o.at[1] - l.at[1]) < l.apart_px
+        };
+        if l.text.is_empty() || !r.inside(size) || taken.iter().any(|(t, o)| t.touches(&r) || twin(o)) || !seen(&l) {
             continue;
         }
-        taken.push(r);
-        write(rgba, size, face, &l, [r[0] + 4.0, l.at[1] + l.size_px * 0.36]);
+        taken.push((r, l));
     }
-    taken.len()
+    taken.into_iter().map(|(_, l)| l).collect()
 }
 
-/// One line, from its left end on the base line: the halo first, then the ink.
-fn write(rgba: &mut [u8], size: [u32; 2], face: &Typeface, l: &Label, base: [f32; 2]) {
-    let scaled = face.0.as_scaled(PxScale::from(l.size_px));
-    let mut x = base[0];
-    let mut cover: Vec<(i32, i32, f32)> = Vec::new();
-    for c in l.text.chars() {
-        let id = scaled.glyph_id(c);
-        let glyph = id.with_scale_and_position(PxScale::from(l.size_px), point(x, base[1]));
-        if let Some(outline) = face.0.outline_glyph(glyph) {
-            let b = outline.px_bounds();
-            outline.draw(|px, py, v| cover.push((b.min.x as i32 + px as i32, b.min.y as i32 + py as i32, v)));
-        }
-        x += scaled.h_advance(id);
-    }
-    let mut blend = |x: i32, y: i32, colour: [u8; 3], a: f32| {
-        if x < 0 || y < 0 || x >= size[0] as i32 || y >= size[1] as i32 {
-            return;
-        }
-        let at = (y as usize * size[0] as usize + x as usize) * 4;
-        for k in 0..3 {
-            let was = f32::from(rgba[at + k]);
-            rgba[at + k] = (was + (f32::from(colour[k]) - was) * a.clamp(0.0, 1.0)).round() as u8;
-        }
-    };
-    let reach = (l.size_px / 8.0).clamp(1.5, 3.0);
-    for &(px, py, v) in &cover {
-        let r = reach.ceil() as i32;
-        for dy in -r..=r {
-            for dx in -r..=r {
-                let d = ((dx * dx + dy * dy) as f32).sqrt();
-                if d <= reach {
-                    blend(px + dx, py + dy, l.halo, v * 0.28 * (1.0 - d / (reach + 1.0)));
-                }
-            }
-        }
-    }
-    for (px, py, v) in cover {
-        blend(px, py, l.ink, v);
-    }
+/// Width of a text where no font can be asked: an ideograph fills its em, a Latin letter a little more than half.
+pub fn about_width(text: &str, size_px: f32) -> f32 {
+    text.chars().map(|c| if u32::from(c) > 0x2e7f { 1.0 } else { 0.58 }).sum::<f32>() * size_px
 }
 
-/// A bar under the picture's lower edge: what, when, and that the data are made up when they are.
-pub fn caption(rgba: &mut [u8], size: [u32; 2], face: &Typeface, left: &str, right: &str) {
-    let text = (size[1] as f32 / 40.0).clamp(12.0, 28.0);
-    let bar = (text * 2.0) as usize;
-    let (w, h) = (size[0] as usize, size[1] as usize);
-    for row in rgba[(h.saturating_sub(bar)) * w * 4..].chunks_mut(4) {
-        for v in &mut row[..3] {
-            *v = (f32::from(*v) * 0.12 + 246.0 * 0.88) as u8;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether two turned rectangles share a point, from points of both: slow and independent of the axes.
+    fn sampled(a: &Turned, b: &Turned) -> bool {
+        let inside = |r: &Turned, p: [f32; 2]| {
+            let d = [p[0] - r.at[0], p[1] - r.at[1]];
+            (d[0] * r.way[0] + d[1] * r.way[1]).abs() < r.half[0] && (d[1] * r.way[0] - d[0] * r.way[1]).abs() < r.half[1]
+        };
+        let any = |a: &Turned, b: &Turned| {
+            (0..=40).any(|i| {
+                (0..=40).any(|j| {
+                    let (x, y) = ((i as f32 / 20.0 - 1.0) * a.half[0] * 0.999, (j as f32 / 20.0 - 1.0) * a.half[1] * 0.999);
+                    inside(b, [a.at[0] + x * a.way[0] - y * a.way[1], a.at[1] + x * a.way[1] + y * a.way[0]])
+                })
+            })
+        };
+        any(a, b) || any(b, a)
+    }
+
+    #[test]
+    fn no_two_words_touch_and_the_more_important_one_stays() {
+        let mut list = Vec::new();
+        for i in 0..400u32 {
+            let spin = |k: u32| (i.wrapping_mul(2_654_435_761).wrapping_add(k.wrapping_mul(40_503)) >> 7) as f32;
+            let at = [spin(1) % 800.0, spin(2) % 600.0];
+            let l = Label::new(Kind::Street, format!("路{}", i % 37), at, 12.0 + spin(3) % 8.0, i64::from(i % 9));
+            list.push(l.along([0.0, 0.0], [(spin(4) % 200.0) - 100.0, (spin(5) % 200.0) - 100.0]));
+        }
+        let placed = place(list.clone(), [800, 600], &about_width, &|_| true);
+        assert!(placed.len() > 40 && placed.len() < 300, "{}", placed.len());
+        let turned: Vec<Turned> = placed.iter().map(|l| Turned::of(l, about_width(&l.text, l.size_px))).collect();
+        for (i, a) in turned.iter().enumerate() {
+            assert!(placed[i].angle_deg.abs() <= 90.0, "nothing stands on its head");
+            assert!(turned[..i].iter().all(|b| !sampled(a, b)), "{:?}", placed[i]);
+        }
+        // Whatever was left out lies over the edge or on something at least as important.
+        for l in list.iter().filter(|l| !placed.contains(l)) {
+            let r = Turned::of(l, about_width(&l.text, l.size_px));
+            let better = placed.iter().zip(&turned).any(|(p, t)| p.rank <= l.rank && t.touches(&r));
+            assert!(better || !r.inside([800, 600]), "{l:?} was left out for nothing");
         }
     }
-    let y = h as f32 - bar as f32 / 2.0;
-    let line = |text_: &str, x: f32, ink| {
-        (Label { text: text_.into(), at: [x, y], size_px: text, ink, halo: [246, 247, 248], rank: 0 }, [x, y + text * 0.36])
-    };
-    let (l, at) = line(left, text, [23, 32, 42]);
-    write(rgba, size, face, &l, at);
-    let (r, at) = line(right, w as f32 - face.width(right, text) - text, [107, 63, 176]);
-    write(rgba, size, face, &r, at);
+
+    #[test]
+    fn a_name_is_not_repeated_beside_itself() {
+        let street = |x: f32| Label { apart_px: 300.0, ..Label::new(Kind::Street, "人民大街", [x, 100.0], 14.0, 1) };
+        let placed = place(vec![street(100.0), street(300.0), street(450.0)], [800, 200], &about_width, &|_| true);
+        assert_eq!(placed.iter().map(|l| l.at[0]).collect::<Vec<_>>(), [100.0, 450.0]);
+    }
 }

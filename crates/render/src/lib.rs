@@ -11,8 +11,13 @@
 
 mod error;
 mod features;
+#[cfg(not(target_arch = "wasm32"))]
+mod furniture;
 mod gpu;
+#[cfg(not(target_arch = "wasm32"))]
+mod ink;
 mod label;
+pub mod legend;
 mod look;
 mod pick;
 mod pipelines;
@@ -22,16 +27,25 @@ mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 mod shot;
 mod sun;
+#[cfg(not(target_arch = "wasm32"))]
+mod typeface;
 mod uniforms;
 #[cfg(target_arch = "wasm32")]
 mod web;
+mod words;
 
 pub use error::RenderError;
-pub use label::{Label, Typeface, caption, labels};
+#[cfg(not(target_arch = "wasm32"))]
+pub use furniture::{Faces, Layout, Plate, plate, scale_length_m, write_labels};
+pub use label::{Kind, Label, about_width, place};
 pub use look::{Look, Quality};
+pub use pit::{FROST_M, PlanGrid};
 pub use renderer::{FrameStats, Renderer, TileHandle};
 #[cfg(not(target_arch = "wasm32"))]
 pub use shot::{Picture, shot};
 pub use sun::{Sun, sun_at};
+#[cfg(not(target_arch = "wasm32"))]
+pub use typeface::Typeface;
 #[cfg(target_arch = "wasm32")]
 pub use web::Twin;
+pub use words::Found;

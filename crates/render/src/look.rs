@@ -50,6 +50,10 @@ pub struct Look {
     pub time_s: f32,
     /// Heights that the tints of the ground span, ellipsoidal m.
     pub terrain_m: [f32; 2],
+    /// Ellipsoidal height less height in the city's datum: contours are of the datum.
+    pub geoid_offset_m: f64,
+    /// The city's own metres at the target, for the grid that one sees from below.
+    pub grid: crate::PlanGrid,
 }
 
 impl Look {
@@ -73,6 +77,8 @@ impl Look {
             hour: local_ms.rem_euclid(86_400_000) as f32 / 3.6e6,
             time_s: 0.0,
             terrain_m: [190.0, 250.0],
+            geoid_offset_m: 0.0,
+            grid: crate::PlanGrid::default(),
         }
     }
 

@@ -65,7 +65,7 @@ impl PickMesh {
 }
 
 /// Möller and Trumbore: the distance at which a ray meets a triangle, from either side.
-fn meet(eye: Vec3, direction: Vec3, a: Vec3, b: Vec3, c: Vec3) -> Option<f32> {
+pub(crate) fn meet(eye: Vec3, direction: Vec3, a: Vec3, b: Vec3, c: Vec3) -> Option<f32> {
     let (e1, e2) = (b - a, c - a);
     let p = direction.cross(e2);
     let det = e1.dot(p);

@@ -7,6 +7,7 @@ pub const SHADERS: &str = concat!(
     include_str!("../../../shaders/vertex.wgsl"),
     include_str!("../../../shaders/facade.wgsl"),
     include_str!("../../../shaders/ground.wgsl"),
+    include_str!("../../../shaders/underground.wgsl"),
 );
 
 pub const COLOUR: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8UnormSrgb;
@@ -24,6 +25,7 @@ pub struct Pipelines {
     pub shadow: wgpu::RenderPipeline,
     pub sky: wgpu::RenderPipeline,
     pub earth: wgpu::RenderPipeline,
+    pub ceiling: wgpu::RenderPipeline,
     pub blit_layout: wgpu::BindGroupLayout,
     module: wgpu::ShaderModule,
     matter: Vec<(&'static str, wgpu::RenderPipeline)>,
@@ -40,12 +42,26 @@ fn entry(role: Role) -> &'static str {
         Role::Parcel => "fs_parcel",
         Role::Pipe => "fs_pipe",
         Role::TreeCrown => "fs_tree",
-        Role::Well | Role::Fitting | Role::TreeTrunk | Role::Rail | Role::Line | Role::Other => "fs_plain",
+        Role::Well | Role::Fitting => "fs_well",
+        Role::Line => "fs_line",
+        Role::TreeTrunk | Role::Rail | Role::Other => "fs_plain",
     }
 }
 
-const ENTRIES: [&str; 10] =
-    ["fs_terrain", "fs_wall", "fs_roof", "fs_massing", "fs_road", "fs_water", "fs_parcel", "fs_pipe", "fs_tree", "fs_plain"];
+const ENTRIES: [&str; 12] = [
+    "fs_terrain",
+    "fs_wall",
+    "fs_roof",
+    "fs_massing",
+    "fs_road",
+    "fs_water",
+    "fs_parcel",
+    "fs_pipe",
+    "fs_tree",
+    "fs_plain",
+    "fs_well",
+    "fs_line",
+];
 
 impl Pipelines {
     pub fn new(device: &wgpu::Device, samples: u32) -> Self {
@@ -153,13 +169,15 @@ impl Pipelines {
             build("shadow", &shadow_pass_layout, "vs_shadow", &buffers, None, depth(true, wgpu::CompareFunction::LessEqual, bias), 1);
         let earth_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
         let earth = build("earth", &matter_layout, "vs_main", &buffers, Some("fs_earth"), earth_state, samples);
+        let ceiling_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
+        let ceiling = build("ceiling", &matter_layout, "vs_main", &buffers, Some("fs_ceiling"), ceiling_state, samples);
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
         let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, samples);
         let blit_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("blit"),
             entries: &[texture(2, wgpu::TextureSampleType::Float { filterable: false })],
         });
-        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, earth, matter, blit_layout, module }
+        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, earth, ceiling, matter, blit_layout, module }
     }
     /// The finished picture onto a surface of this format; one that does not encode sRGB itself gets it encoded.
     pub fn blit(&self, device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {

@@ -6,9 +6,10 @@ use crate::{
     gpu::Gpu,
     pick::PickMesh,
     pipelines::{COLOUR, DEPTH, INSTANCE_BYTES, Pipelines, VERTEX_BYTES},
-    pit::pit,
+    pit::{ceiling, pit},
     shadow::cascades,
     uniforms::{Draw, Frame, frame},
+    words::TileWords,
 };
 use glam::{DMat4, DVec3, DVec4};
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ struct Tile {
     /// Last texel of each feature, whose bits say what is chosen.
     bits: Vec<[u32; 4]>,
     pick: PickMesh,
+    words: TileWords,
     ecef_from_tile: DMat4,
     /// Plan metres that keep noise in its place wherever the camera stands, and the origin's ellipsoidal height.
     world: [f32; 3],
@@ -62,8 +64,8 @@ pub struct Renderer {
     shadow_map: wgpu::TextureView,
     shadow_group: wgpu::BindGroup,
     identity: wgpu::Buffer,
-    /// The excavation that was last drawn.
-    pit: Option<([f32; 3], TileHandle)>,
+    /// The excavation or the grid overhead that was last drawn.
+    stage: Option<TileHandle>,
     tiles: BTreeMap<TileHandle, Tile>,
     next: u64,
     chosen: Option<String>,
@@ -188,7 +190,7 @@ impl Renderer {
             tiles: BTreeMap::new(),
             next: 0,
             chosen: None,
-            pit: None,
+            stage: None,
         })
     }
 
@@ -331,10 +333,14 @@ impl Renderer {
         let world = [plan[0].rem_euclid(16_384.0) as f32, plan[1].rem_euclid(16_384.0) as f32, h as f32];
         let handle = TileHandle(self.next);
         self.next += 1;
-        let mut tile = Tile { meshes, features, texels: picture_of, bits, pick: PickMesh::new(content), ecef_from_tile, world, bytes };
+        let (pick, words) = (PickMesh::new(content), TileWords::new(content));
+        let mut tile = Tile { meshes, features, texels: picture_of, bits, pick, words, ecef_from_tile, world, bytes };
         mark(&self.gpu.queue, &mut tile, self.chosen.as_deref());
         self.tiles.insert(handle, tile);
         handle
+    }
+    pub(crate) fn words_of<'a>(&'a self, tiles: &'a [TileHandle]) -> impl Iterator<Item = (&'a DMat4, &'a TileWords)> {
+        tiles.iter().filter_map(|h| self.tiles.get(h)).map(|t| (&t.ecef_from_tile, &t.words))
     }
     pub fn release(&mut self, handle: TileHandle) {
         self.tiles.remove(&handle);
@@ -348,7 +354,11 @@ impl Renderer {
 
     /// Draws these tiles. The same tiles, view and look give the same picture on the same adapter.
     pub fn draw(&mut self, view: &View, look: &Look, tiles: &[TileHandle]) -> FrameStats {
-        let pit = (look.mode == Mode::Cutaway).then(|| self.pit_at(view, look.cut_m));
+        let pit = match look.mode {
+            Mode::Cutaway => Some(self.stage_at(view, pit(look.cut_m))),
+            Mode::Below => Some(self.stage_at(view, ceiling(look.grid))),
+            Mode::Surface | Mode::Xray => None,
+        };
         let device = &self.gpu.device;
         let side = self.quality.shadow_px().min(device.limits().max_texture_dimension_2d);
         let cascades = cascades(view, look.sun.direction_enu(), side);
@@ -363,7 +373,7 @@ impl Renderer {
             put(i as u64 + 1, &Frame { clip: c.clip_from_enu.to_cols_array_2d(), ..main });
         }
         // From under the ground its surface is a lid; what lies beneath is what one has come for.
-        let lid = |m: &Mesh| look.mode == Mode::Below && !under(m.role);
+        let lid = |m: &Mesh| look.mode == Mode::Below && !under(m.role) && m.role != Role::Other;
         let list: Vec<(&Tile, &Mesh)> = tiles
             .iter()
             .chain(pit.iter())
@@ -449,7 +459,8 @@ impl Renderer {
             let pit_number = pit.map(|_| list.len().saturating_sub(1));
             for k in above {
                 let (tile, mesh) = list[k];
-                pass.set_pipeline(if Some(k) == pit_number { &self.pipelines.earth } else { self.pipelines.matter(mesh.role) });
+                let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
+                pass.set_pipeline(if Some(k) == pit_number { stage } else { self.pipelines.matter(mesh.role) });
                 submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
             }
             if let Some((tile, _)) = list.first() {
@@ -490,15 +501,14 @@ impl Renderer {
         stats
     }
 
-    /// The excavation as a tile of its own, made anew when its size or place changes.
-    fn pit_at(&mut self, view: &View, size_m: [f32; 3]) -> TileHandle {
-        if let Some((_, old)) = self.pit.take() {
+    /// What stands only in this picture, the excavation or the grid overhead, as a tile of its own.
+    fn stage_at(&mut self, view: &View, primitive: Primitive) -> TileHandle {
+        if let Some(old) = self.stage.take() {
             self.release(old);
         }
-        let content =
-            TileContent { ecef_from_tile: view.enu.matrix_ecef_from_local(), primitives: vec![pit(size_m)], ..Default::default() };
+        let content = TileContent { ecef_from_tile: view.enu.matrix_ecef_from_local(), primitives: vec![primitive], ..Default::default() };
         let handle = self.upload(&content);
-        self.pit = Some((size_m, handle));
+        self.stage = Some(handle);
         handle
     }
 

@@ -12,7 +12,7 @@ pub struct Picture {
     /// Rows from the top, RGBA, sRGB.
     pub rgba: Vec<u8>,
     pub stats: FrameStats,
-    pub tiles: usize,
+    pub tiles: Vec<TileHandle>,
     /// Addresses that did not come, with the reason: the picture is whole without them only where they are empty.
     pub missing: Vec<(String, String)>,
 }
@@ -38,7 +38,7 @@ pub fn shot(
                 size: renderer.size(),
                 rgba: renderer.read_rgba()?,
                 stats,
-                tiles: handles.len(),
+                tiles: handles,
                 missing: stream.failures().iter().map(|(u, r)| (u.clone(), r.clone())).collect(),
             });
         }

@@ -81,7 +81,10 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         eye: vec4(view.eye_in_enu.as_vec3(), 0.0),
         time: [look.day, look.compare.unwrap_or(0), i32::from(look.compare.is_some()), mode],
         misc: [look.time_s, look.leaves, 2.0 * tan_y / h, view.near_m],
-        cut_lo: vec4(-view.eye_in_enu.as_vec3() - Vec3::new(look.cut_m[0], look.cut_m[1], 2.0 * look.cut_m[2]) / 2.0, 0.0),
+        cut_lo: vec4(
+            -view.eye_in_enu.as_vec3() - Vec3::new(look.cut_m[0], look.cut_m[1], 2.0 * look.cut_m[2]) / 2.0,
+            look.geoid_offset_m as f32,
+        ),
         cut_hi: vec4(-view.eye_in_enu.as_vec3() + Vec3::new(look.cut_m[0], look.cut_m[1], 0.0) / 2.0, 0.0),
         right: vec4(view.right_in_enu * (tan_y * w / h), 0.0),
         up: vec4(view.up_in_enu * tan_y, 0.0),

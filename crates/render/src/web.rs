@@ -1,7 +1,7 @@
 //! The twin in a browser's canvas: WebGPU where there is one, else WebGL 2. The page owns the loop and the network;
 //! this side says what it wants and draws what it has.
 
-use crate::{Look, Quality, Renderer, TileHandle, gpu::Gpu};
+use crate::{Kind, Label, Look, Quality, Renderer, TileHandle, about_width, gpu::Gpu, place};
 use serde::Deserialize;
 use strata_model::Instant;
 use strata_scene::{Anchor, Camera, Mode, Scene, Stream};
@@ -236,6 +236,33 @@ impl Twin {
         let (handle, id, distance_m) = self.renderer.pick(&view, x, y, self.look.day, &self.shown)?;
         let layer = self.layer_of.get(&handle).cloned().unwrap_or_default();
         Some(serde_json::json!({ "layer": layer, "id": id, "distance_m": distance_m }).to_string())
+    }
+    /// JSON `[{text, at, angle_deg, size_px, ink, halo, rank, kind}]`: the words of this view, placed without a collision, px of
+    /// the canvas, the most important first. `places` is JSON `[{text, lon, lat, height_m, rank}]`, names that no tile has;
+    /// `text_px` is the em of ordinary words; at most `most` are given.
+    pub fn labels(&self, places_json: &str, text_px: f32, most: u32) -> Result<String, JsValue> {
+        #[derive(Deserialize)]
+        struct Place {
+            text: String,
+            lon: f64,
+            lat: f64,
+            height_m: f64,
+            rank: i64,
+        }
+        let places: Vec<Place> = serde_json::from_str(places_json).map_err(text)?;
+        let view = self.camera.view(self.renderer.size());
+        let mut words = self.renderer.words(&view, &self.look, &self.shown, text_px);
+        for p in places.into_iter().filter(|_| self.look.mode == Mode::Surface) {
+            let Some((at, far)) = view.project(strata_model::ecef_from_geographic([p.lon, p.lat, p.height_m])) else { continue };
+            if f64::from(far) < view.distance_m * 4.0 {
+                let size_px = text_px * if p.rank <= 1 { 1.25 } else { 1.1 };
+                words.push(Label { apart_px: 1.0, ..Label::new(Kind::Place, p.text, at, size_px, p.rank) });
+            }
+        }
+        let seen = |l: &Label| l.far_m.is_none_or(|far| !self.renderer.hides(&view, self.look.day, &self.shown, l.at, far));
+        let mut placed = place(words, self.renderer.size(), &about_width, &seen);
+        placed.truncate(most as usize);
+        serde_json::to_string(&placed).map_err(text)
     }
     /// JSON `{drawn, settled, draws, bytes, adapter, missing}`.
     pub fn stats(&self) -> String {
