@@ -9,6 +9,7 @@
 //! - `content`, `threed`: vector tiles, 3D Tiles, terrain pictures and styles, also for callers in the same process.
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
+//! - `listener`: connections, how many, how slow; `writes`: a write is done once for each `Idempotency-Key`.
 //! - `problem`: every refusal is an RFC 9457 problem with a stable code.
 
 mod access;
@@ -19,6 +20,7 @@ mod crs;
 mod geojson;
 mod items;
 mod limits;
+mod listener;
 mod ogc;
 mod openapi;
 mod pages;
@@ -30,13 +32,15 @@ mod router;
 mod routes;
 mod state;
 mod threed;
+mod writes;
 
 pub use access::Actor;
 pub use ask::{Ask, Headers, Params};
 pub use content::{Content, content};
 pub use limits::Limits;
+pub use listener::serve;
 pub use problem::Problem;
 pub use reply::{Keep, Reply};
-pub use router::{router, serve};
-pub use routes::{Access, Answer, ROUTES, Route, Verb};
+pub use router::router;
+pub use routes::{Access, Answer, ROUTES, Route, Verb, Written};
 pub use state::{CityState, Config, ServerError};

@@ -1,5 +1,5 @@
-use crate::{StoreError, Writing, row, schema, spatial, table::Table};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params};
+use crate::{StoreError, Writing, once, row, schema, spatial, table::Table};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig, params};
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -117,6 +117,7 @@ impl Store {
             // table, and keeping the tree by hand is quicker. The audit's guard is put up again for this connection.
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
             conn.execute_batch(schema::AUDIT_GUARD_HERE)?;
+            conn.execute_batch(once::TABLE)?;
         }
         Ok(Self { conn, meta, read_only, catalog: RefCell::new(None), _lock: lock })
     }
@@ -241,11 +242,13 @@ impl Store {
         f()
     }
 
-    pub(crate) fn write_transaction(&mut self) -> Result<Transaction<'_>, StoreError> {
-        if self.read_only {
-            return Err(StoreError::ReadOnly);
-        }
-        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// After a rollback the newest version may come again with other layers.
+    pub(crate) fn forget_catalog(&self) {
+        *self.catalog.borrow_mut() = None;
     }
 
     /// The layers of the newest version; read again only when there is a newer one.

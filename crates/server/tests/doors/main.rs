@@ -5,5 +5,6 @@ mod access;
 mod city;
 mod clients;
 mod features;
+mod listener;
 mod tiles;
 mod writes;
