@@ -266,7 +266,11 @@ impl Store {
 
 /// One lock file for each city; the system drops the lock when the process ends, however it ends.
 fn lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join("lock");
+    lock_file(dir, "lock")
+}
+
+pub(crate) fn lock_file(dir: &Path, name: &str) -> Result<File, StoreError> {
+    let path = dir.join(name);
     let io = |source| StoreError::Io { path: path.clone(), source };
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
     match file.try_lock() {
