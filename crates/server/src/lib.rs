@@ -10,6 +10,7 @@
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
 //! - `processes`: OGC API Processes over the analyses of the house.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
+//! - `listener`: connections, how many, how slow; `writes`: a write is done once for each `Idempotency-Key`.
 //! - `problem`: every refusal is an RFC 9457 problem with a stable code.
 
 mod access;
@@ -20,6 +21,7 @@ mod crs;
 mod geojson;
 mod items;
 mod limits;
+mod listener;
 mod ogc;
 mod openapi;
 mod pages;
@@ -32,14 +34,16 @@ mod router;
 mod routes;
 mod state;
 mod threed;
+mod writes;
 
 pub use access::Actor;
 pub use ask::{Ask, Headers, Params};
 pub use content::{Content, content};
 pub use limits::Limits;
+pub use listener::serve;
 pub use problem::Problem;
 pub use processes::perform;
 pub use reply::{Keep, Reply};
-pub use router::{router, serve};
-pub use routes::{Access, Answer, ROUTES, Route, Verb};
+pub use router::router;
+pub use routes::{Access, Answer, ROUTES, Route, Verb, Written};
 pub use state::{CityState, Config, ServerError};

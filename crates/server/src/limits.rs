@@ -8,6 +8,14 @@ pub struct Limits {
     pub header_bytes: usize,
     pub headers: usize,
     pub body_bytes: usize,
+    /// Connections at the same time; one more is told 503 and closed.
+    pub connections: usize,
+    /// Seconds for the head of a request to arrive, and that a kept connection may idle before the next one.
+    pub header_s: u64,
+    /// Seconds that a client may leave the answer on its way unread before it is cut off.
+    pub stalled_s: u64,
+    /// Seconds from the order to stop until requests under way are cut off.
+    pub grace_s: u64,
     /// Seconds from the first byte of a request to the last byte of its body, and from there to the answer.
     pub request_s: u64,
     pub default_items: usize,
@@ -35,6 +43,10 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             headers: 100,
             body_bytes: 2 << 20,
+            connections: 512,
+            header_s: 15,
+            stalled_s: 10,
+            grace_s: 10,
             request_s: 30,
             default_items: 10,
             max_items: 10_000,

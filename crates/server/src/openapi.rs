@@ -1,6 +1,6 @@
 //! The API's description, made from the table of routes.
 
-use crate::{Access, Ask, CityState, Problem, ROUTES, Reply, Verb, items, problem, reply::OPENAPI};
+use crate::{Access, Answer, Ask, CityState, Problem, ROUTES, Reply, Verb, items, problem, reply::OPENAPI};
 use serde_json::{Map, Value, json};
 
 pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
@@ -25,6 +25,12 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
                 _ => json!({ "type": "string" }),
             };
             parameters.push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
+        }
+        if matches!(route.answer, Answer::Write(_)) {
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 255 },
+                "description": "The same key and request again: the same answer, and nothing is written. Another request: 422 `key-reuse`.",
+            }));
         }
         let good = if route.path == "/api/proposals" && route.writes || route.verb == Verb::Post && route.path == "/api/session" {
             "201"

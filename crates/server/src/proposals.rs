@@ -1,9 +1,10 @@
 //! Proposals over HTTP: what-ifs that the keeper makes, reads, merges or drops. The store writes the audit row in
 //! the transaction of each.
 
-use crate::{Ask, CityState, Problem, Reply, api::body, crs::DoorCrs, geojson};
+use crate::{Ask, CityState, Problem, Reply, Written, api::body, crs::DoorCrs, geojson};
 use serde_json::{Value, json};
 use strata_model::{Change, FeatureId, LayerId, Proposal};
+use strata_store::Store;
 
 pub fn list(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
     let all: Vec<Value> = state.store().proposals()?.iter().map(summary).collect();
@@ -33,7 +34,7 @@ fn whole(state: &CityState, p: &Proposal) -> Result<Value, Problem> {
     Ok(out)
 }
 
-pub fn create(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
+pub fn create(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Form {
@@ -76,9 +77,9 @@ pub fn create(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
         };
         changes.push((id, change));
     }
-    let made = state.store().create_proposal(&title, &ask.actor.name, state.now(), changes)?;
+    let made = store.create_proposal(&title, &ask.actor.name, state.now(), changes)?;
     let place = format!("{}/api/proposals/{}", state.base(), made.id);
-    Ok(Reply::json(&whole(state, &made)?).status(201).header("location", place).never_kept())
+    Ok(Reply::json(&whole(state, &made)?).status(201).header("location", place).never_kept().into())
 }
 
 pub fn get(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
@@ -86,10 +87,8 @@ pub fn get(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     whole(state, &p).map(|v| Reply::json(&v))
 }
 
-/// Checked again on today's city: every feature must still fit its layer. What the record has taken goes to the
-/// engine at once; the store stays locked between the two, so that commits reach the engine in their order.
-pub fn merge(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
-    let mut store = state.store();
+/// Checked again on today's city: every feature must still fit its layer.
+pub fn merge(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
     let proposal = store.proposal(ask.part("id"))?;
     let snapshot = state.snapshot();
     let scope = &ask.actor.scope;
@@ -102,16 +101,12 @@ pub fn merge(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
         }
         Ok(())
     })?;
-    if let Err(e) = state.engine.apply(commit.version, &proposal.changes) {
-        // The record has it; the engine is behind until it is brought up to the record. `/readyz` says so.
-        tracing::error!(version = commit.version.0, error = %e, "the engine did not take a commit");
-    }
-    drop(store);
-    Ok(Reply::json(&json!({ "id": proposal.id, "state": "merged", "version": commit.version })).never_kept())
+    let reply = Reply::json(&json!({ "id": proposal.id, "state": "merged", "version": commit.version })).never_kept();
+    Ok(Written { reply, commit: Some((commit.version, proposal.changes)) })
 }
 
-pub fn drop_one(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
+pub fn drop_one(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
     let id = ask.part("id");
-    state.store().drop_proposal(id, &ask.actor.name, state.now())?;
-    Ok(Reply::json(&json!({ "id": id, "state": "dropped" })).never_kept())
+    store.drop_proposal(id, &ask.actor.name, state.now())?;
+    Ok(Reply::json(&json!({ "id": id, "state": "dropped" })).never_kept().into())
 }

@@ -1,9 +1,10 @@
 //! From a request to an answer: what is the same for every door.
 
 use crate::{
-    Access, Actor, Ask, CityState, Headers, Params, Problem, ROUTES, Reply, Route, ServerError, Verb,
+    Access, Actor, Answer, Ask, CityState, Headers, Params, Problem, ROUTES, Reply, Route, Verb,
     access::same_site,
     reply::{self, PACKINGS},
+    writes,
 };
 use axum::{
     Router,
@@ -13,11 +14,7 @@ use axum::{
     middleware::map_response,
     routing::{MethodFilter, on},
 };
-use std::{
-    future::Future,
-    sync::{Arc, atomic::Ordering},
-};
-use tokio::net::TcpListener;
+use std::sync::{Arc, atomic::Ordering};
 use tower_http::{
     CompressionLevel,
     compression::{
@@ -46,17 +43,6 @@ pub fn router(state: Arc<CityState>) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(packed))
         .layer(map_response(finished))
         .with_state(state)
-}
-
-/// Serves until `shutdown` is done; requests under way are finished first.
-pub async fn serve(
-    state: Arc<CityState>,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServerError> {
-    let address = listener.local_addr().map_err(ServerError::Listen)?;
-    let _ = state.base.set(format!("http://{address}"));
-    axum::serve(listener, router(state)).with_graceful_shutdown(shutdown).await.map_err(ServerError::Listen)
 }
 
 async fn through(
@@ -122,7 +108,7 @@ async fn answer(
     let body = if route.verb == Verb::Get { Vec::new() } else { read(state, route, headers, body).await? };
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let path = uri.path().to_owned();
-    let ask = Ask { actor, path, parts, query, headers: Headers { cookie: text("cookie") }, body };
+    let ask = Ask { actor, path, parts, query, headers: Headers { cookie: text("cookie"), idempotency_key: writes::key(headers)? }, body };
     run(state, route, ask).await
 }
 
@@ -173,7 +159,12 @@ async fn run(state: &Arc<CityState>, route: &'static Route, ask: Ask) -> Result<
         let _permit = state.running.acquire().await.map_err(|_| busy())?;
         drop(place);
         let shared = state.clone();
-        tokio::task::spawn_blocking(move || (route.answer)(&shared, &ask)).await.map_err(Problem::internal)?
+        tokio::task::spawn_blocking(move || match route.answer {
+            Answer::Plain(answer) => answer(&shared, &ask),
+            Answer::Write(write) => writes::once(&shared, &ask, write),
+        })
+        .await
+        .map_err(Problem::internal)?
     };
     match tokio::time::timeout(state.limits().request_time(), work).await {
         Ok(answer) => answer,

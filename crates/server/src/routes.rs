@@ -4,6 +4,8 @@ use crate::{
     Ask, CityState, Problem, Reply, api, items, ogc, openapi, pages, processes, proposals,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
 };
+use strata_model::{Change, LayerId, Version};
+use strata_store::Store;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -19,7 +21,30 @@ pub enum Access {
     Keeper,
 }
 
-pub type Answer = fn(&CityState, &Ask) -> Result<Reply, Problem>;
+/// How a door comes to its answer.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// Reads, or keeps what it writes in order by itself.
+    Plain(fn(&CityState, &Ask) -> Result<Reply, Problem>),
+    /// Writes through the store that it is handed, locked; under an `Idempotency-Key` the answer is kept in the
+    /// transaction of the write, and the same request again gets the same answer.
+    Write(fn(&CityState, &mut Store, &Ask) -> Result<Written, Problem>),
+}
+
+/// A write's answer, and the commit it made, if any, for the engine to take up.
+pub struct Written {
+    pub reply: Reply,
+    pub commit: Option<(Version, Vec<(LayerId, Change)>)>,
+}
+
+impl From<Reply> for Written {
+    fn from(reply: Reply) -> Self {
+        Self { reply, commit: None }
+    }
+}
+
+type Read = fn(&CityState, &Ask) -> Result<Reply, Problem>;
+type Write = fn(&CityState, &mut Store, &Ask) -> Result<Written, Problem>;
 
 pub struct Route {
     pub verb: Verb,
@@ -37,7 +62,8 @@ pub struct Route {
     pub answer: Answer,
 }
 
-const fn get(path: &'static str, params: &'static [&'static str], media: &'static str, answer: Answer, summary: &'static str) -> Route {
+const fn get(path: &'static str, params: &'static [&'static str], media: &'static str, read: Read, summary: &'static str) -> Route {
+    let answer = Answer::Plain(read);
     Route { verb: Verb::Get, path, params, media, access: Access::Anyone, writes: false, body: false, summary, answer }
 }
 
@@ -45,13 +71,19 @@ const fn kept(route: Route) -> Route {
     Route { access: Access::Keeper, ..route }
 }
 
-const fn write(verb: Verb, path: &'static str, access: Access, body: bool, answer: Answer, summary: &'static str) -> Route {
-    Route { verb, path, params: &[], media: JSON, access, writes: true, body, summary, answer }
+const fn write(path: &'static str, body: bool, write: Write, summary: &'static str) -> Route {
+    let answer = Answer::Write(write);
+    Route { verb: Verb::Post, path, params: &[], media: JSON, access: Access::Keeper, writes: true, body, summary, answer }
+}
+
+const fn session(verb: Verb, access: Access, body: bool, change: Read, summary: &'static str) -> Route {
+    let answer = Answer::Plain(change);
+    Route { verb, path: "/api/session", params: &[], media: JSON, access, writes: true, body, summary, answer }
 }
 
 /// A question too long for an address: a body, and nothing is changed.
-const fn asked(path: &'static str, answer: Answer, summary: &'static str) -> Route {
-    Route { verb: Verb::Post, body: true, ..get(path, &[], JSON, answer, summary) }
+const fn asked(path: &'static str, read: Read, summary: &'static str) -> Route {
+    Route { verb: Verb::Post, body: true, ..get(path, &[], JSON, read, summary) }
 }
 
 const F: &[&str] = &["f"];
@@ -89,14 +121,14 @@ pub const ROUTES: &[Route] = &[
     get("/api/versions", &[], JSON, api::versions, "Versions of the record"),
     get("/api/versions/{a}/diff/{b}", &["layer"], JSON, api::diff, "What differs between two versions"),
     kept(get("/api/proposals", &[], JSON, proposals::list, "Proposals")),
-    write(Verb::Post, "/api/proposals", Access::Keeper, true, proposals::create, "A new proposal"),
+    write("/api/proposals", true, proposals::create, "A new proposal"),
     kept(get("/api/proposals/{id}", &[], JSON, proposals::get, "One proposal with its changes")),
-    write(Verb::Post, "/api/proposals/{id}/merge", Access::Keeper, false, proposals::merge, "Makes a proposal's changes a version"),
-    write(Verb::Post, "/api/proposals/{id}/drop", Access::Keeper, false, proposals::drop_one, "Closes a proposal without a trace"),
+    write("/api/proposals/{id}/merge", false, proposals::merge, "Makes a proposal's changes a version"),
+    write("/api/proposals/{id}/drop", false, proposals::drop_one, "Closes a proposal without a trace"),
     kept(get("/api/audit", &["after", "limit"], JSON, api::audit, "The audit log")),
     kept(get("/api/session", &[], JSON, api::who, "Who is signed in")),
-    write(Verb::Post, "/api/session", Access::Anyone, true, api::sign_in, "Signs in with the city's token"),
-    write(Verb::Delete, "/api/session", Access::Keeper, false, api::sign_out, "Signs out"),
+    session(Verb::Post, Access::Anyone, true, api::sign_in, "Signs in with the city's token"),
+    session(Verb::Delete, Access::Keeper, false, api::sign_out, "Signs out"),
     get("/healthz", &[], JSON, api::healthz, "Is the program alive?"),
     get("/readyz", &[], JSON, api::readyz, "Does it hold all that the record holds?"),
     get("/limits", &[], JSON, api::limits, "What is taken at most"),

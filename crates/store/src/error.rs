@@ -23,6 +23,8 @@ pub enum StoreError {
     StorageFull { source: rusqlite::Error },
     #[error("the record cannot be read or written: {source}")]
     StorageFailed { source: rusqlite::Error },
+    #[error("the observations were not kept: {reason}")]
+    NotKept { full: bool, reason: String },
     #[error("an earlier step of this change failed, so it cannot be committed")]
     Broken,
     #[error("{path}: {source}")]
@@ -59,7 +61,8 @@ impl StoreError {
             Self::Locked { .. } | Self::Busy { .. } => "locked",
             Self::ReadOnly => "read-only",
             Self::StorageFull { .. } => "storage-full",
-            Self::StorageFailed { .. } | Self::Broken => "storage-failed",
+            Self::NotKept { full: true, .. } => "storage-full",
+            Self::StorageFailed { .. } | Self::NotKept { .. } | Self::Broken => "storage-failed",
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "storage-full",
             Self::Io { .. } => "storage-failed",
             Self::Damaged { .. } => "damaged",

@@ -9,6 +9,8 @@
 //! all. The file is in WAL mode with full synchronisation: what [`Writing::commit`] has acknowledged survives a kill and a
 //! power cut. One process writes (it holds `lock`), any number read, each a whole version.
 //!
+//! What sensors say stands in a second file, `observations.db`, with a writer of its own: see [`Observations`].
+//!
 //! Edits by another program go round the record: they keep the R-tree right, but have no history, and
 //! [`Store::integrity`] notices when rows were added or removed so.
 //!
@@ -21,6 +23,8 @@ mod case;
 mod changes;
 mod check;
 mod error;
+mod observations;
+mod once;
 mod proposal;
 mod row;
 mod rtree;
@@ -29,11 +33,17 @@ mod spatial;
 mod srs;
 mod store;
 mod table;
+mod tx;
 mod writing;
 
 pub use audit::AuditRow;
 pub use case::{NewCase, WithProposal};
 pub use changes::Difference;
 pub use error::StoreError;
+pub use observations::{
+    Appended, BatchKey, Bound, Column, Comparison, Fate, NewObservation, OBSERVATIONS, Observation, ObservationQuery, Observations, OnKept,
+    Order, Where,
+};
+pub use once::{KeptAnswer, Once, Request};
 pub use store::{CityMeta, RECORD, Store};
 pub use writing::Writing;

@@ -5,8 +5,9 @@ use crate::{
     row::{self, Encoded},
     store,
     table::Table,
+    tx::Tx,
 };
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::{collections::BTreeMap, sync::Arc};
 use strata_model::{Change, Commit, Feature, FeatureId, Instant, Layer, LayerId, Proposal, ProposalState, Value, Version};
 
@@ -102,7 +103,7 @@ impl Store {
 }
 
 /// Makes the changes a commit of their own, in the transaction that is open, and ends it.
-pub(crate) fn merge_in(tx: Transaction<'_>, srs_id: i32, proposal: &Proposal, actor: &str, at: Instant) -> Result<Commit, StoreError> {
+pub(crate) fn merge_in(tx: Tx<'_>, srs_id: i32, proposal: &Proposal, actor: &str, at: Instant) -> Result<Commit, StoreError> {
     let id = &proposal.id;
     let mut writing = Writing::new(tx, srs_id, actor, &format!("merge of proposal {id}: {}", proposal.title), at)?;
     for (layer, change) in &proposal.changes {

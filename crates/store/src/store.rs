@@ -1,5 +1,5 @@
-use crate::{StoreError, Writing, case, row, schema, spatial, table::Table};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params};
+use crate::{StoreError, Writing, case, once, row, schema, spatial, table::Table};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig, params};
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -118,6 +118,7 @@ impl Store {
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
             conn.execute_batch(schema::AUDIT_GUARD_HERE)?;
             conn.execute_batch(case::TABLES)?;
+            conn.execute_batch(once::TABLE)?;
         }
         Ok(Self { conn, meta, read_only, catalog: RefCell::new(None), _lock: lock })
     }
@@ -242,11 +243,13 @@ impl Store {
         f()
     }
 
-    pub(crate) fn write_transaction(&mut self) -> Result<Transaction<'_>, StoreError> {
-        if self.read_only {
-            return Err(StoreError::ReadOnly);
-        }
-        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// After a rollback the newest version may come again with other layers.
+    pub(crate) fn forget_catalog(&self) {
+        *self.catalog.borrow_mut() = None;
     }
 
     /// The layers of the newest version; read again only when there is a newer one.
@@ -264,7 +267,11 @@ impl Store {
 
 /// One lock file for each city; the system drops the lock when the process ends, however it ends.
 fn lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join("lock");
+    lock_file(dir, "lock")
+}
+
+pub(crate) fn lock_file(dir: &Path, name: &str) -> Result<File, StoreError> {
+    let path = dir.join(name);
     let io = |source| StoreError::Io { path: path.clone(), source };
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
     match file.try_lock() {

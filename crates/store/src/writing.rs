@@ -3,8 +3,9 @@ use crate::{
     row::{self, Encoded},
     rtree, spatial, store,
     table::{Table, check_redeclaration},
+    tx::Tx,
 };
-use rusqlite::{OptionalExtension, Statement, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use std::{collections::BTreeMap, sync::Arc};
 use strata_model::{Bounds2, Change, Commit, Feature, FeatureId, Instant, Layer, LayerId, Version};
 
@@ -13,7 +14,7 @@ use strata_model::{Bounds2, Change, Commit, Feature, FeatureId, Instant, Layer, 
 /// A change that is refused (`invalid`, `not-found`) leaves the writing as it was; after any other error it can
 /// only be dropped.
 pub struct Writing<'a> {
-    tx: Transaction<'a>,
+    tx: Tx<'a>,
     srs_id: i32,
     version: Version,
     actor: String,
@@ -45,7 +46,7 @@ struct Work {
 }
 
 impl<'a> Writing<'a> {
-    pub(crate) fn new(tx: Transaction<'a>, srs_id: i32, actor: &str, message: &str, at: Instant) -> Result<Self, StoreError> {
+    pub(crate) fn new(tx: Tx<'a>, srs_id: i32, actor: &str, message: &str, at: Instant) -> Result<Self, StoreError> {
         if row::instant_text(at).is_none() {
             return Err(StoreError::invalid("the time of the change", "it must lie in the years 0 to 9999"));
         }
@@ -132,7 +133,7 @@ impl<'a> Writing<'a> {
     }
 
     /// All but the end of the transaction, which is `None` when the key was known.
-    pub(crate) fn commit_as(mut self, action: &str, target: Option<&str>) -> Result<(Commit, Option<Transaction<'a>>), StoreError> {
+    pub(crate) fn commit_as(mut self, action: &str, target: Option<&str>) -> Result<(Commit, Option<Tx<'a>>), StoreError> {
         if self.broken {
             return Err(StoreError::Broken);
         }
@@ -174,7 +175,7 @@ impl<'a> Writing<'a> {
 }
 
 fn open<'w>(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     tables: &BTreeMap<LayerId, Arc<Table>>,
     works: &'w mut BTreeMap<LayerId, Work>,
     id: &LayerId,
@@ -187,7 +188,7 @@ fn open<'w>(
 }
 
 impl Work {
-    fn new(tx: &Transaction<'_>, table: Arc<Table>) -> Result<Self, StoreError> {
+    fn new(tx: &Connection, table: Arc<Table>) -> Result<Self, StoreError> {
         let id = table.layer.id.as_str();
         let bulk = tx.query_row(&format!("SELECT NOT EXISTS (SELECT 1 FROM {})", table.name), [], |r| r.get(0))?;
         let extent = tx.query_row("SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?1", [id], |r| {
@@ -214,7 +215,7 @@ impl Work {
         })
     }
 
-    fn put(&mut self, tx: &Transaction<'_>, version: Version, feature: &Feature, new: &Encoded) -> Result<(), StoreError> {
+    fn put(&mut self, tx: &Connection, version: Version, feature: &Feature, new: &Encoded) -> Result<(), StoreError> {
         let id = feature.id.as_str();
         let v = version.0 as i64;
         let t = self.table.clone();
@@ -272,14 +273,14 @@ impl Work {
         Ok(())
     }
 
-    fn update(&self, tx: &Transaction<'_>, id: &str, since: i64, new: &Encoded) -> Result<(), StoreError> {
+    fn update(&self, tx: &Connection, id: &str, since: i64, new: &Encoded) -> Result<(), StoreError> {
         let mut update = tx.prepare_cached(&self.table.update)?;
         bind(&mut update, id, since, new)?;
         update.raw_execute()?;
         Ok(())
     }
 
-    fn index(&mut self, tx: &Transaction<'_>, fid: i64, b: Bounds2) -> Result<(), StoreError> {
+    fn index(&mut self, tx: &Connection, fid: i64, b: Bounds2) -> Result<(), StoreError> {
         if self.bulk {
             self.entries.push((fid, b));
         } else {
@@ -288,12 +289,12 @@ impl Work {
         Ok(())
     }
 
-    fn retired(&self, tx: &Transaction<'_>, id: &str, version: i64) -> Result<bool, StoreError> {
+    fn retired(&self, tx: &Connection, id: &str, version: i64) -> Result<bool, StoreError> {
         Ok(tx.prepare_cached(&self.table.retired_at)?.exists(params![id, version])?)
     }
 
     /// If this version retired just what is put now, the retirement is undone: the feature is as it was, since the version returned.
-    fn take_back(&mut self, tx: &Transaction<'_>, id: &str, version: i64, new: &Encoded) -> Result<Option<i64>, StoreError> {
+    fn take_back(&mut self, tx: &Connection, id: &str, version: i64, new: &Encoded) -> Result<Option<i64>, StoreError> {
         let found = {
             let mut find = tx.prepare_cached(&self.table.retired_at)?;
             let mut rows = find.query(params![id, version])?;
@@ -308,7 +309,7 @@ impl Work {
         Ok(Some(since))
     }
 
-    fn remove(&mut self, tx: &Transaction<'_>, version: Version, id: &FeatureId) -> Result<(), StoreError> {
+    fn remove(&mut self, tx: &Connection, version: Version, id: &FeatureId) -> Result<(), StoreError> {
         let v = version.0 as i64;
         let t = self.table.clone();
         let found: Option<(i64, i64, Vec<u8>)> = tx
@@ -339,7 +340,7 @@ impl Work {
         self.extent_shrunk |= !spatial::bounds(geom).is_some_and(inside);
     }
 
-    fn finish(&mut self, tx: &Transaction<'_>, at: Instant) -> Result<(), StoreError> {
+    fn finish(&mut self, tx: &Connection, at: Instant) -> Result<(), StoreError> {
         let t = &self.table;
         if self.bulk {
             if self.entries_stale {
@@ -371,7 +372,7 @@ impl Work {
     }
 }
 
-fn read_entries(tx: &Transaction<'_>, t: &Table) -> Result<Vec<(i64, Bounds2)>, StoreError> {
+fn read_entries(tx: &Connection, t: &Table) -> Result<Vec<(i64, Bounds2)>, StoreError> {
     let mut statement = tx.prepare(&format!("SELECT fid, geom FROM {}", t.name))?;
     let mut rows = statement.query([])?;
     let mut out = Vec::new();

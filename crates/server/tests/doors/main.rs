@@ -5,6 +5,7 @@ mod access;
 mod city;
 mod clients;
 mod features;
+mod listener;
 mod processes;
 mod tiles;
 mod writes;

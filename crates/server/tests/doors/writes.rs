@@ -131,6 +131,38 @@ async fn every_write_leaves_exactly_one_audit_row() {
 }
 
 #[tokio::test]
+async fn a_key_makes_a_write_happen_once() {
+    let city = city();
+    let post = async |address: &str, key: &str, body: &serde_json::Value| {
+        let request = Request::post(address).header("authorization", format!("Bearer {TOKEN}")).header("content-type", "application/json");
+        city.send(request.header("idempotency-key", key).body(Body::from(body.to_string())).expect("a request")).await
+    };
+    let form = json!({ "title": "t", "changes": [{ "layer": "buildings", "put": house("b9", 1.0) }] });
+    let first = post("/api/proposals", "k-1", &form).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""));
+    let again = post("/api/proposals", "\"k-1\"", &form).await;
+    assert_eq!((again.status.as_u16(), &again.body, again.header("idempotency-replayed")), (201, &first.body, "true"));
+    assert_eq!(again.header("location"), first.header("location"));
+    assert_eq!(city.keeper("/api/proposals").await.json()["proposals"].as_array().map(Vec::len), Some(1));
+    let other = post("/api/proposals", "k-1", &json!({ "title": "u", "changes": [] })).await;
+    assert_eq!((other.status.as_u16(), other.code()), (422, "key-reuse".into()));
+    // What was refused has taken no key.
+    assert_eq!(post("/api/proposals", "k-2", &json!({ "title": "u", "changes": [] })).await.status, 422);
+    assert_eq!(post("/api/proposals", "k-2", &form).await.status, 201);
+    // A merge that is asked for twice makes one version, and the engine has it.
+    let id = first.json()["id"].as_str().expect("an id").to_owned();
+    let merge = format!("/api/proposals/{id}/merge");
+    let (one, two) = (post(&merge, "k-3", &json!(null)).await, post(&merge, "k-3", &json!(null)).await);
+    assert_eq!((one.status.as_u16(), two.status.as_u16(), &one.body), (200, 200, &two.body));
+    assert_eq!(city.get("/readyz").await.json()["engine"], 3);
+    assert_eq!(city.get("/ogc/collections/buildings/items/b9").await.status, 200);
+    for bad in ["", "a b", "x".repeat(256).as_str()] {
+        let refused = post("/api/proposals", bad, &form).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (400, "invalid-request".into()), "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn a_restart_finds_what_was_merged() {
     let city = city();
     let made = city.post("/api/proposals", &json!({ "title": "t", "changes": [{ "layer": "buildings", "put": house("b9", 80.0) }] })).await;
