@@ -6,5 +6,6 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   plugins: [svelte()],
   base: '/',
-  build: { target: 'es2022', assetsInlineLimit: 0, outDir: 'dist', emptyOutDir: true },
+  worker: { format: 'es' },
+  build: { target: 'es2022', assetsInlineLimit: 0, outDir: 'dist', emptyOutDir: true, rollupOptions: { input: { index: 'index.html', pipes: 'pipes.html' } } },
 });

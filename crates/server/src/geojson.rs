@@ -20,7 +20,7 @@ pub fn instant(at: Instant) -> Json {
     if at == Instant::MIN || at == Instant::MAX { Json::Null } else { at.to_string().into() }
 }
 
-fn geometry(g: &Geometry, crs: DoorCrs, frame: &WorkingFrame) -> Result<Json, Problem> {
+pub fn geometry(g: &Geometry, crs: DoorCrs, frame: &WorkingFrame) -> Result<Json, Problem> {
     let point = |p: &Point3| crs.point(frame, *p).map(|p| json!(p));
     let line = |l: &[Point3]| l.iter().map(point).collect::<Result<Vec<_>, _>>().map(Json::from);
     let rings = |p: &Polygon| p.rings.iter().map(|r| line(r)).collect::<Result<Vec<_>, _>>().map(Json::from);

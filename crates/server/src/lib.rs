@@ -16,6 +16,7 @@
 mod access;
 mod api;
 mod ask;
+mod cases;
 mod content;
 mod crs;
 mod geojson;

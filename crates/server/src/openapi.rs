@@ -32,7 +32,7 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
                 "description": "The same key and request again: the same answer, and nothing is written. Another request: 422 `key-reuse`.",
             }));
         }
-        let good = if route.path == "/api/proposals" && route.writes || route.verb == Verb::Post && route.path == "/api/session" {
+        let good = if matches!(route.path, "/api/proposals" | "/api/cases") && route.writes || route.verb == Verb::Post && route.path == "/api/session" {
             "201"
         } else {
             "200"

@@ -13,7 +13,8 @@ const CSP: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; sty
 
 #[derive(Default)]
 pub struct Pages {
-    index: Option<Bytes>,
+    /// By address: `/`, `/pipes`.
+    pages: BTreeMap<String, Bytes>,
     assets: BTreeMap<String, (Bytes, &'static str)>,
 }
 
@@ -25,7 +26,12 @@ impl Pages {
             return Ok(Self::default());
         }
         let read = |path: &Path| std::fs::read(path).map(Bytes::from).map_err(|source| ServerError::Io { path: path.into(), source });
-        let mut out = Self { index: Some(read(&index)?), assets: BTreeMap::new() };
+        let mut out = Self::default();
+        out.pages.insert("/".into(), read(&index)?);
+        let pipes = dist.join("pipes.html");
+        if pipes.is_file() {
+            out.pages.insert("/pipes".into(), read(&pipes)?);
+        }
         let folder = dist.join("assets");
         let io = |source| ServerError::Io { path: folder.clone(), source };
         if folder.is_dir() {
@@ -58,7 +64,7 @@ fn media_type(name: &str) -> &'static str {
 }
 
 pub fn index(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
-    let page = match &state.pages.index {
+    let page = match state.pages.pages.get(ask.path.as_str()) {
         Some(page) => Reply::new(HTML, page.clone()),
         None => Reply::new(HTML, plain(state, ask)),
     };

@@ -1,7 +1,7 @@
 //! Every door there is.
 
 use crate::{
-    Ask, CityState, Problem, Reply, api, items, ogc, openapi, pages, processes, proposals,
+    Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
 };
 use strata_model::{Change, LayerId, Version};
@@ -92,6 +92,7 @@ const ONE: &[&str] = &["f", "crs", "v"];
 
 pub const ROUTES: &[Route] = &[
     get("/", &["*"], HTML, pages::index, "The viewer, or a plain page with the layers"),
+    get("/pipes", &["*"], HTML, pages::index, "Supervision of pipes, or a plain page with the layers"),
     get("/assets/{file}", &[], "*/*", pages::asset, "A file of the viewer"),
     get("/ogc", F, JSON, ogc::landing, "Landing page of the OGC APIs"),
     get("/ogc/", F, JSON, ogc::landing, "Landing page of the OGC APIs"),
@@ -125,6 +126,11 @@ pub const ROUTES: &[Route] = &[
     kept(get("/api/proposals/{id}", &[], JSON, proposals::get, "One proposal with its changes")),
     write("/api/proposals/{id}/merge", false, proposals::merge, "Makes a proposal's changes a version"),
     write("/api/proposals/{id}/drop", false, proposals::drop_one, "Closes a proposal without a trace"),
+    kept(get("/api/case-definitions", &[], JSON, cases::known, "Kinds of cases, with their states, steps and roles")),
+    kept(get("/api/cases", &["state", "limit", "offset"], JSON, cases::list, "Cases, newest first")),
+    write("/api/cases", true, cases::open, "Opens a case"),
+    kept(get("/api/cases/{id}", &[], JSON, cases::get, "One case with its events, clocks and open steps")),
+    write("/api/cases/{id}/steps", true, cases::step, "Takes a step of a case"),
     kept(get("/api/audit", &["after", "limit"], JSON, api::audit, "The audit log")),
     kept(get("/api/session", &[], JSON, api::who, "Who is signed in")),
     session(Verb::Post, Access::Anyone, true, api::sign_in, "Signs in with the city's token"),

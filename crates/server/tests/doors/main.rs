@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod cases;
 mod city;
 mod clients;
 mod features;

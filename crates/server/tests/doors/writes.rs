@@ -106,9 +106,20 @@ async fn every_write_leaves_exactly_one_audit_row() {
                 .await;
             id = made.json()["id"].as_str().expect("an id").to_owned();
         }
+        let proposal = json!({ "title": "t", "changes": [{ "layer": "buildings", "put": house(&format!("c{walked}"), 1.0) }] });
+        let mut body = json!({});
+        if route.path.starts_with("/api/cases") {
+            let proposal = city.post("/api/proposals", &proposal).await.json()["id"].clone();
+            body = json!({ "definition": "pipe-permit", "title": "line\r\nfeed \u{1b}[31m", "proposal": proposal });
+        }
+        if route.path == "/api/cases/{id}/steps" {
+            id = city.post("/api/cases", &body).await.json()["id"].as_str().expect("an id").to_owned();
+            body = json!({ "step": "submit", "role": "applicant", "after": 0 });
+        }
         let before = head();
         let body = match route.path {
             "/api/session" => json!({ "token": TOKEN }),
+            path if path.starts_with("/api/cases") => body,
             _ => json!({ "title": "line\r\nfeed \u{1b}[31m", "changes": [{ "layer": "buildings", "put": house("b9", 1.0) }] }),
         };
         let verb = if route.verb == Verb::Delete { "DELETE" } else { "POST" };
@@ -123,7 +134,7 @@ async fn every_write_leaves_exactly_one_audit_row() {
         assert!(!format!("{:?}", row).contains(TOKEN) && !row.detail.to_string().contains(['\r', '\n', '\u{1b}']), "{row:?}");
         walked += 1;
     }
-    assert_eq!(walked, 5);
+    assert_eq!(walked, 7);
     let verified = city.state.store().verify_audit().expect("a sound chain");
     assert_eq!(verified, head());
     let shown = city.keeper("/api/audit?limit=2").await.json();

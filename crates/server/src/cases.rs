@@ -1,0 +1,282 @@
+//! Cases over HTTP: opened, stepped through, read. What a step needs is decided by its definition (`civic`), inside the
+//! store's transaction; what a check finds is never the client's word but run here, on the city with the proposal.
+
+use crate::{Ask, CityState, Problem, Reply, Written, api::body, crs::DoorCrs, geojson, problem::short};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use strata_civic::{Calendar, CaseView, CivicError, Definition, Does, Facts, StepAsked, Takes};
+use strata_engine::{Snapshot, View};
+use strata_model::{Bounds3, Case, Change, Geometry, Instant, Layer, Proposal, ProposalState, Query, Scope, Theme};
+use strata_pipes::Pipe;
+use strata_store::{NewCase, Store, StoreError, WithProposal};
+
+/// The city's time, for working days. Changchun is eight hours ahead of UTC, and no other city is served yet.
+const UTC_OFFSET_H: i32 = 8;
+/// Pipes this near to a planned one, m, have owners to be asked.
+const OWNERS_WITHIN_M: f64 = 5.0;
+
+fn definitions() -> Result<Vec<Definition>, Problem> {
+    strata_civic::built_in().map_err(|e| Problem { cause: Some(e.to_string()), ..Problem::new("internal", "A case definition is not sound.") })
+}
+
+fn definition(id: &str) -> Result<Definition, Problem> {
+    let known = definitions()?.into_iter().find(|d| d.id == id);
+    known.ok_or_else(|| Problem::pointer("invalid-parameter", "/definition", format!("`{}` is not known", short(id))))
+}
+
+fn calendar() -> Calendar {
+    Calendar { utc_offset_h: UTC_OFFSET_H, ..Calendar::default() }
+}
+
+pub fn known(_: &CityState, _: &Ask) -> Result<Reply, Problem> {
+    Ok(Reply::json(&json!({ "definitions": definitions()? })))
+}
+
+fn shown(state: &CityState, case: &Case, events: bool) -> Result<Value, Problem> {
+    let d = definition(&case.definition)?;
+    let view = CaseView::of(&d, case, &calendar(), state.now());
+    let titles = d.state(case.state()).map(|s| json!({ "zh": s.title_zh, "en": s.title_en }));
+    let place = case.place.as_ref().map(|g| geojson::geometry(g, DoorCrs::Crs84, &state.frame)).transpose()?;
+    let mut out = json!({
+        "id": case.id, "definition": case.definition, "edition": case.edition, "title": case.title,
+        "opened": case.opened, "opened_by": case.opened_by, "proposal": case.proposal, "place": place,
+        "state": case.state(), "state_title": titles, "events_count": case.events.len(), "view": view,
+    });
+    if events {
+        out["events"] = json!(case.events);
+    }
+    Ok(out)
+}
+
+pub fn list(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
+    let limit = ask.query.number("limit", 1, 500, true)?.unwrap_or(100);
+    let offset = ask.query.number("offset", 0, 1_000_000_000, false)?.unwrap_or(0);
+    let cases = state.store().cases(ask.query.get("state"), limit, offset)?;
+    let all: Vec<Value> = cases.iter().map(|c| shown(state, c, false)).collect::<Result<_, _>>()?;
+    Ok(Reply::json(&json!({ "cases": all })).never_kept())
+}
+
+pub fn get(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
+    let case = state.store().case(ask.part("id"))?;
+    Ok(Reply::json(&shown(state, &case, true)?).never_kept())
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Opening {
+    definition: String,
+    title: String,
+    #[serde(default)]
+    proposal: Option<String>,
+}
+
+pub fn open(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
+    let form: Opening = body(&ask.body)?;
+    let d = definition(&form.definition)?;
+    let title: String = form.title.chars().filter(|c| !c.is_control()).take(200).collect();
+    if title.trim().is_empty() {
+        return Err(Problem::pointer("invalid-feature", "/title", "it is empty"));
+    }
+    if d.proposal && form.proposal.is_none() {
+        return Err(Problem::pointer("invalid-parameter", "/proposal", "cases of this kind carry a proposal"));
+    }
+    let place = match &form.proposal {
+        None => None,
+        Some(id) => middle(&store.proposal(id)?),
+    };
+    let start = d.start().map_or("", |s| s.id.as_str());
+    let new = NewCase { definition: &d.id, edition: d.edition, title: &title, start_state: start, place, proposal: form.proposal.as_deref() };
+    let case = store.open_case(&new, &ask.actor.name, state.now())?;
+    let place = format!("{}/api/cases/{}", state.base(), case.id);
+    Ok(Reply::json(&shown(state, &case, true)?).status(201).header("location", place).never_kept().into())
+}
+
+/// A point in the middle of what the proposal puts.
+fn middle(p: &Proposal) -> Option<Geometry> {
+    let mut all = Bounds3::EMPTY;
+    for (_, change) in &p.changes {
+        if let Change::Put(f) = change {
+            f.geometry.bounds().iter().for_each(|b| all.merge(b));
+        }
+    }
+    (!all.is_empty()).then(|| Geometry::Point(all.centre()))
+}
+
+pub fn step(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
+    let mut asked: StepAsked = body(&ask.body)?;
+    let id = ask.part("id");
+    let d = definition(&store.case(id)?.definition)?;
+    let takes = d.steps.iter().find(|s| s.id == asked.step).and_then(|s| s.takes);
+    let does = d.steps.iter().find(|s| s.id == asked.step).and_then(|s| s.does);
+    let now = state.now();
+    let snapshot = state.snapshot();
+    if takes == Some(Takes::Check) {
+        // The client asks for the check; what it finds is found here.
+        let case = store.case(id)?;
+        let Some(p) = case.proposal.as_deref() else { return Err(Problem::new("refused", "The case carries no proposal.")) };
+        let others = others(store, &case)?;
+        asked.detail = check(&snapshot, &store.proposal(p)?, &others, now)?;
+    }
+    let mut refused = None;
+    let mut changes = None;
+    let done = store.step_case(id, &ask.actor.name, now, &mut |case, proposal, head| {
+        let changed_after = changed_after(&d, case);
+        let facts = Facts { proposal_open: proposal.is_some(), head, changed_after };
+        match strata_civic::advance(&d, case, &asked, &facts, &ask.actor.name, now) {
+            Err(e) => {
+                let reason = e.to_string();
+                refused = Some(e);
+                Err(StoreError::Refused { id: id.into(), reason })
+            }
+            Ok(event) => {
+                let with = match does {
+                    None => WithProposal::Leave,
+                    Some(Does::Drop) => WithProposal::Drop,
+                    Some(Does::Merge) => {
+                        if let Some(p) = proposal {
+                            fits(&snapshot, p).map_err(|reason| StoreError::Refused { id: id.into(), reason })?;
+                            changes = Some(p.changes.clone());
+                        }
+                        WithProposal::Merge
+                    }
+                };
+                Ok((event, with))
+            }
+        }
+    });
+    let (case, commit) = match (done, refused) {
+        (Ok(done), _) => done,
+        (Err(_), Some(e)) => return Err(problem(&e)),
+        (Err(e), None) => return Err(e.into()),
+    };
+    let reply = Reply::json(&shown(state, &case, true)?).never_kept();
+    Ok(Written { reply, commit: commit.zip(changes).map(|(c, changes)| (c.version, changes)) })
+}
+
+/// A proposal changes only while the applicant holds the case: what was said before the case last came back is about
+/// another one.
+fn changed_after(d: &Definition, case: &Case) -> u64 {
+    let back = case.events.iter().rev().find(|e| d.steps.iter().any(|s| s.id == e.step && s.rework && s.takes.is_none()));
+    back.map_or(0, |e| e.seq)
+}
+
+fn fits(snapshot: &Snapshot, p: &Proposal) -> Result<(), String> {
+    for (id, change) in &p.changes {
+        let layer = snapshot.layer(id, &Scope::everything()).ok_or_else(|| format!("there is no layer {id}"))?;
+        if let Change::Put(f) = change {
+            f.check(&layer).map_err(|e| format!("{id}/{}: {e}", f.id))?;
+        }
+    }
+    Ok(())
+}
+
+fn problem(e: &CivicError) -> Problem {
+    match e {
+        CivicError::Stale { .. } | CivicError::NotNow { .. } => Problem::new("conflict", format!("{e}.")),
+        CivicError::NoStep { .. } => Problem::pointer("invalid-parameter", "/step", e.to_string()),
+        CivicError::WrongRole { .. } => Problem::pointer("invalid-parameter", "/role", e.to_string()),
+        CivicError::NoReason { .. } => Problem::pointer("invalid-parameter", "/reason", e.to_string()),
+        CivicError::Needs { .. } => Problem::new("refused", format!("{e}.")),
+        CivicError::Unreadable(_) | CivicError::Unsound { .. } => {
+            Problem { cause: Some(e.to_string()), ..Problem::new("internal", "A case definition is not sound.") }
+        }
+    }
+}
+
+/// Other cases whose proposals are still open, with what they would put.
+fn others(store: &Store, case: &Case) -> Result<Vec<(String, Proposal)>, Problem> {
+    let mut out = Vec::new();
+    for other in store.cases(None, 10_000, 0)? {
+        if other.id == case.id {
+            continue;
+        }
+        if let Some(p) = &other.proposal {
+            let p = store.proposal(p)?;
+            if p.state == ProposalState::Open {
+                out.push((other.id, p));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The proposal's pipes on today's city, together with those of other open cases: clearance and cover, whose owners are
+/// near, and which other cases are in the way.
+fn check(snapshot: &Snapshot, proposal: &Proposal, others: &[(String, Proposal)], at: Instant) -> Result<Value, Problem> {
+    let scope = Scope::everything();
+    let mut planned: Vec<(Arc<Layer>, Pipe)> = Vec::new();
+    for (id, change) in &proposal.changes {
+        let Some(layer) = snapshot.layer(id, &scope).filter(|l| l.theme == Theme::Pipe) else { continue };
+        if let Change::Put(f) = change {
+            planned.extend(Pipe::from_feature(&layer, f).into_iter().map(|p| (layer.clone(), p)));
+        }
+    }
+    let mut around = Bounds3::EMPTY;
+    planned.iter().flat_map(|(_, p)| &p.axis).for_each(|p| around.extend(p));
+    let mut together = snapshot.with_proposal(proposal)?;
+    let mut belongs: BTreeMap<String, &str> = BTreeMap::new();
+    for (case, other) in others {
+        together = together.with_proposal(other)?;
+        for (_, change) in &other.changes {
+            belongs.insert(change.id().to_string(), case);
+        }
+    }
+    let mut findings = Vec::new();
+    let mut violations = BTreeSet::new();
+    let mut conflicts = BTreeSet::new();
+    let view = View { snapshot: &together, base: snapshot, scope: &scope, at };
+    let ids: Vec<&str> = planned.iter().map(|(_, p)| p.id.as_str()).collect();
+    if !ids.is_empty() {
+        for (analysis, inputs) in [("clearance", json!({ "pipes": ids })), ("cover", json!({ "pipes": ids }))] {
+            let Some(a) = strata_pipes::ANALYSES.iter().find(|a| a.id == analysis) else { continue };
+            let answer = (a.run)(&view, &inputs)?;
+            for found in ["pairs", "surroundings", "findings"].iter().filter_map(|k| answer[k].as_array()).flatten() {
+                let verdict = found["verdict"].as_str().unwrap_or_default();
+                if !matches!(verdict, "clash" | "violation" | "exception") {
+                    continue;
+                }
+                let parts: Vec<&str> = ["a", "b", "pipe", "object"].iter().filter_map(|k| name(&found[k])).collect();
+                violations.insert(format!("{analysis}:{}", parts.join("~")));
+                conflicts.extend(parts.iter().filter_map(|p| belongs.get(*p)).map(|c| (*c).to_owned()));
+                let mut row = found.as_object().cloned().unwrap_or_default();
+                // Places stand in the working frame; the case's answer is about names and numbers.
+                row.retain(|_, v| v.get("coordinates").is_none());
+                row.insert("analysis".into(), analysis.into());
+                findings.push(Value::Object(row));
+            }
+        }
+    }
+    findings.truncate(500);
+    Ok(json!({
+        "version": snapshot.version(), "pipes": ids.len(), "violations": violations, "findings": findings,
+        "parties": owners(snapshot, &planned, at)?, "conflicts": conflicts,
+    }))
+}
+
+/// A finding names its bodies by id, or by an object that has one.
+fn name(v: &Value) -> Option<&str> {
+    v.as_str().or_else(|| v["id"].as_str())
+}
+
+/// Owners of the standing pipes near the planned ones; a pipe that the proposal replaces asks its own owner too.
+fn owners(snapshot: &Snapshot, planned: &[(Arc<Layer>, Pipe)], at: Instant) -> Result<BTreeSet<String>, Problem> {
+    let scope = Scope::everything();
+    let mut out = BTreeSet::new();
+    for (_, pipe) in planned {
+        for w in pipe.axis.windows(2) {
+            let mut b = Bounds3::EMPTY;
+            w.iter().for_each(|p| b.extend(p));
+            let near = b.plan().grown(OWNERS_WITHIN_M + pipe.section.half_width_m()).with_all_heights();
+            for layer in snapshot.layers(&scope).into_iter().filter(|l| l.theme == Theme::Pipe) {
+                let q = Query::all(layer.id.clone(), scope.clone()).at(at).within(near);
+                for f in snapshot.query(&q)?.features {
+                    out.extend(f.text(&layer, "owner").filter(|o| !o.is_empty()).map(str::to_owned));
+                }
+            }
+        }
+    }
+    Ok(out)
+}
