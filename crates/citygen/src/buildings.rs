@@ -171,6 +171,9 @@ fn fill(p: &Parcel, dice: &mut Dice, era: Era) -> Vec<Building> {
             _ => "public",
         });
     }
+    if p.zone == Zone::Residential && is_outer(centroid(&p.area.shell)) {
+        s.outbuildings();
+    }
     s.out
 }
 
@@ -510,6 +513,18 @@ impl Site<'_> {
                 .collect();
             let height = self.dice.range(35.0, 60.0).round();
             self.push_high(ring, "utility", 1, height, "flat");
+        }
+    }
+
+    /// What stands in yards: garages, a transformer, a gatekeeper's house.
+    fn outbuildings(&mut self) {
+        let b = box_along(&self.ring, self.east());
+        let (mut wanted, mut tries) = (self.dice.int(4, 8), 28);
+        while wanted > 0 && tries > 0 {
+            let half = [self.dice.range(2.8, 9.0), self.dice.range(2.6, 3.3)];
+            let centre = b.at(self.dice.range(-b.half[0], b.half[0]), self.dice.range(-b.half[1], b.half[1]));
+            wanted -= i64::from(self.bar(Oriented { centre, u: b.u, half }, 2.5, "utility", 1, "flat"));
+            tries -= 1;
         }
     }
 

@@ -16,7 +16,6 @@ pub(crate) enum For {
     Buildings = 5,
     Trees = 6,
     Pipes = 7,
-    Sensors = 8,
     Roadside = 9,
 }
 

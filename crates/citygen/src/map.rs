@@ -351,12 +351,41 @@ fn within(p: P2, x: [f64; 2], y: [f64; 2]) -> bool {
     x[0] <= p[0] && p[0] <= x[1] && y[0] <= p[1] && p[1] <= y[1]
 }
 
+/// As the rings count it: the n-th ring road is where this is its radius.
+fn from_centre(p: P2) -> f64 {
+    let d = sub(p, CITY_CENTRE);
+    (d[0].abs().powi(3) + d[1].abs().powi(3)).cbrt()
+}
+
+/// Outside the second ring road, where yards are wide.
+pub(crate) fn is_outer(p: P2) -> bool {
+    from_centre(p) > 4200.0
+}
+
+/// Outside the fourth ring road: new towns in the south and the south-east, works in the east and the north, fields between.
+fn beyond(p: P2) -> Zone {
+    let fields = [
+        ([-20_000.0, -6_300.0], [4_800.0, 20_000.0]),
+        ([-20_000.0, -6_300.0], [-20_000.0, -9_000.0]),
+        ([9_400.0, 20_000.0], [2_600.0, 20_000.0]),
+        ([3_800.0, 20_000.0], [-20_000.0, -10_600.0]),
+        ([10_900.0, 20_000.0], [-7_200.0, -3_600.0]),
+    ];
+    if fields.iter().any(|(x, y)| within(p, *x, *y)) {
+        return Zone::Rural;
+    }
+    if dist(p, [7_700.0, -9_500.0]) < 750.0 || dist(p, [1_700.0, -10_900.0]) < 600.0 {
+        return Zone::School;
+    }
+    if within(p, [8_600.0, 20_000.0], [-1_400.0, 2_600.0]) || p[1] > 7_600.0 {
+        return Zone::Works;
+    }
+    if p[1] < -9_800.0 || dist(p, [9_300.0, -7_000.0]) < 1_500.0 { Zone::New } else { Zone::Residential }
+}
+
 /// What stands at a place; asked at the middle of a block.
 pub(crate) fn zone(p: P2, river_m: f64) -> Zone {
-    let from_centre = {
-        let d = sub(p, CITY_CENTRE);
-        (d[0].abs().powi(3) + d[1].abs().powi(3)).cbrt()
-    };
+    let from_centre = from_centre(p);
     if river_m < RIVER_ROAD_OFFSET_M - 8.0 {
         return Zone::River;
     }
@@ -387,7 +416,7 @@ pub(crate) fn zone(p: P2, river_m: f64) -> Zone {
         return Zone::New;
     }
     if from_centre > 8900.0 {
-        return Zone::Rural;
+        return beyond(p);
     }
     let along_renmin = p[0].abs() < 330.0 && (-6600.0..420.0).contains(&p[1]);
     if along_renmin || dist(p, [0.0, 0.0]) < 560.0 || (p[1] + 1170.0).abs() < 190.0 && (-1000.0..1250.0).contains(&p[0]) {

@@ -6,12 +6,13 @@
 //! outfalls on the river, a street that closes a loop falling from its middle to both ends.
 
 use crate::{
+    connections::Taps,
     dice::{For, hash},
     map::*,
     plan::*,
     plane::*,
 };
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 /// One class, or one of a pair of lines (supply and return).
 pub(crate) struct Kind {
@@ -24,9 +25,7 @@ pub(crate) struct Kind {
     /// Top of the pipe below the ground, m; for drains the least cover at their upper ends.
     top_m: f64,
     well: &'static str,
-    owner: &'static str,
-    embed: &'static str,
-    life_years: i64,
+    pub owner: &'static str,
 }
 
 const fn kind(
@@ -37,36 +36,48 @@ const fn kind(
     top_m: f64,
     well: &'static str,
     owner: &'static str,
-    embed: &'static str,
-    life_years: i64,
 ) -> Kind {
-    Kind { class, subclass, letters, beside, top_m, well, owner, embed, life_years }
+    Kind { class, subclass, letters, beside, top_m, well, owner }
 }
 
 impl Kind {
-    pub fn owner(&self) -> &'static str {
-        self.owner
-    }
     pub fn embed(&self) -> &'static str {
-        self.embed
+        match self.class {
+            "DL" | "TX" => "管块",
+            "QT" => "综合管廊",
+            _ => "直埋",
+        }
     }
     pub fn life_years(&self) -> i64 {
-        self.life_years
+        match self.class {
+            "RQ" | "RL" | "GY" => 30,
+            "DL" | "TX" => 40,
+            "QT" => 100,
+            _ => 50,
+        }
+    }
+    /// Of the axis of every pipe of a pressure network or duct, whatever its size, so that all meet at a node.
+    pub fn axis_depth_m(&self) -> f64 {
+        self.top_m + bore(self, 0).outer_m[1] / 2.0
+    }
+    /// Runs without falling and without pressure: cables and the tunnel.
+    fn is_duct(&self) -> bool {
+        matches!(self.class, "DL" | "TX" | "QT")
     }
 }
 
 /// Water lies under the frost (1.69 m and a margin); the rest stands clear of it above or below.
 pub(crate) const KINDS: [Kind; 10] = [
-    kind("DL", "GD", "DL", 0.86, 0.70, "人孔", "供电企业(合成)", "管块", 40),
-    kind("RQ", "TR", "RQ", 0.72, 1.36, "阀门井", "燃气企业(合成)", "直埋", 30),
-    kind("JS", "PS", "JS", 0.40, 1.86, "阀门井", "供水企业(合成)", "直埋", 50),
-    kind("PS", "YS", "YS", 0.12, 3.90, "雨水井", "排水企业(合成)", "直埋", 50),
-    kind("PS", "WS", "WS", -0.14, 4.90, "污水井", "排水企业(合成)", "直埋", 50),
-    kind("RL", "RS", "RLG", -0.40, 2.80, "阀门井", "供热企业(合成)", "直埋", 30),
-    kind("RL", "RS", "RLH", -0.47, 2.80, "阀门井", "供热企业(合成)", "直埋", 30),
-    kind("TX", "XX", "TX", -0.84, 1.05, "人孔", "通信企业(合成)", "管块", 40),
-    kind("GY", "YQ", "GY", 0.58, 3.50, "阀门井", "工业企业(合成)", "直埋", 30),
-    kind("QT", "ZH", "ZH", 0.0, 9.50, "检修井", "管廊企业(合成)", "综合管廊", 100),
+    kind("DL", "GD", "DL", 0.86, 0.70, "人孔", "供电企业(合成)"),
+    kind("RQ", "TR", "RQ", 0.72, 1.36, "阀门井", "燃气企业(合成)"),
+    kind("JS", "PS", "JS", 0.40, 1.86, "阀门井", "供水企业(合成)"),
+    kind("PS", "YS", "YS", 0.12, 3.90, "雨水井", "排水企业(合成)"),
+    kind("PS", "WS", "WS", -0.14, 4.90, "污水井", "排水企业(合成)"),
+    kind("RL", "RS", "RLG", -0.40, 2.80, "阀门井", "供热企业(合成)"),
+    kind("RL", "RS", "RLH", -0.47, 2.80, "阀门井", "供热企业(合成)"),
+    kind("TX", "XX", "TX", -0.84, 1.05, "人孔", "通信企业(合成)"),
+    kind("GY", "YQ", "GY", 0.58, 3.50, "阀门井", "工业企业(合成)"),
+    kind("QT", "ZH", "ZH", 0.0, 9.50, "检修井", "管廊企业(合成)"),
 ];
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +90,7 @@ pub(crate) struct Point {
     pub kind: &'static str,
     pub feature: Option<&'static str>,
     pub appurtenance: Option<&'static str>,
-    pub road: String,
+    pub road: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -97,14 +108,44 @@ pub(crate) struct Pipe {
     pub material: &'static str,
     pub pressure: Option<&'static str>,
     pub voltage_kv: Option<f64>,
-    pub road: String,
+    pub road: Arc<str>,
 }
+
+/// What a point is: kind, 特征, 附属物.
+pub(crate) type Mark = (&'static str, Option<&'static str>, Option<&'static str>);
+
+/// The size of a pipe.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bore {
+    pub dn_mm: i64,
+    pub outer_m: [f64; 2],
+    pub round: bool,
+}
+
+const TEE: Mark = ("tee", Some("三通"), None);
+/// Two points this close are one.
+const SAME_M: f64 = 0.02;
+/// Waterworks, gate stations and heat plants stand near these places.
+const SOURCES: [P2; 8] = [
+    [-1_500.0, -2_800.0],
+    [300.0, 1_150.0],
+    [-6_800.0, -3_600.0],
+    [-4_600.0, 3_300.0],
+    [5_200.0, 4_100.0],
+    [6_300.0, -3_900.0],
+    [-900.0, -7_600.0],
+    [8_800.0, -8_300.0],
+];
+/// No drain lies deeper: before it would, a pumping station lifts into the interceptor and ends the basin.
+const DEEPEST_DRAIN_M: f64 = 12.0;
 
 /// All pipes and points of one kind.
 pub(crate) struct Network {
     pub kind: &'static Kind,
     pub points: Vec<Point>,
     pub pipes: Vec<Pipe>,
+    /// Street, point and invert of the wells of drains, for what is connected to them.
+    wells: Vec<(u32, usize, f64)>,
 }
 
 /// Rank of a street for the size of its pipes: 0 trunk … 2 branch.
@@ -118,17 +159,18 @@ fn rank(road: &Road) -> usize {
     }
 }
 
-/// Nominal diameter, mm, and outer size, m, of a pressure main or a duct.
-fn size(kind: &Kind, rank: usize) -> (i64, [f64; 2], bool) {
-    let round = |dn: i64, wall: f64| (dn, [dn as f64 / 1000.0 + wall, dn as f64 / 1000.0 + wall], true);
+/// A pressure main or a duct.
+fn bore(kind: &Kind, rank: usize) -> Bore {
+    let round = |dn: i64, wall: f64| Bore { dn_mm: dn, outer_m: [dn as f64 / 1000.0 + wall; 2], round: true };
+    let block = |dn_mm: i64, height: f64| Bore { dn_mm, outer_m: [dn_mm as f64 / 1000.0, height], round: false };
     match kind.class {
         "JS" => round([600, 300, 200][rank], 0.02),
         "RQ" => round([300, 200, 100][rank], 0.015),
         "RL" => round([500, 300, 150][rank], 0.12),
         "GY" => round([200, 150, 100][rank], 0.01),
-        "DL" => ([1000, 600, 400][rank], [[1.0, 0.6, 0.4][rank], 0.30], false),
-        "TX" => ([600, 400, 300][rank], [[0.6, 0.4, 0.3][rank], 0.25], false),
-        _ => (3000, [3.0, 3.0], false),
+        "DL" => block([1000, 600, 400][rank], 0.30),
+        "TX" => block([600, 400, 300][rank], 0.25),
+        _ => block(3000, 3.0),
     }
 }
 
@@ -144,7 +186,7 @@ fn drain_size(subclass: &str, upstream_m: f64) -> i64 {
 fn used(plan: &Plan, kind: &Kind, edge: u32) -> bool {
     let Some(road) = plan.road(edge).filter(|_| plan.is_street(edge)) else { return false };
     match kind.class {
-        "QT" => road.zh == "人民大街",
+        "QT" => &*road.zh == "人民大街",
         "GY" => {
             let (a, b) = plan.graph.ends(edge);
             let m = lerp(a, b, 0.5);
@@ -202,14 +244,7 @@ fn material(class: &str, year: i64, dn: i64) -> &'static str {
 }
 
 impl Network {
-    fn point(
-        &mut self,
-        plan: &Plan,
-        at: P2,
-        axis_m: f64,
-        what: (&'static str, Option<&'static str>, Option<&'static str>),
-        road: &str,
-    ) -> usize {
+    pub(crate) fn point(&mut self, plan: &Plan, at: P2, axis_m: f64, what: Mark, road: &Arc<str>) -> usize {
         let i = self.points.len();
         let id = format!("{}{:06}", self.kind.letters, i + 1);
         self.points.push(Point {
@@ -220,24 +255,24 @@ impl Network {
             kind: what.0,
             feature: what.1,
             appurtenance: what.2,
-            road: road.into(),
+            road: road.clone(),
         });
         i
     }
 
-    fn pipe(&mut self, plan: &Plan, edge: u32, ends: [usize; 2], dn: i64, outer_m: [f64; 2], round: bool, invert_m: Option<[f64; 2]>) {
+    pub(crate) fn pipe(&mut self, plan: &Plan, edge: u32, ends: [usize; 2], bore: Bore, invert_m: Option<[f64; 2]>) {
         let Some(road) = plan.road(edge) else { return };
         let year = year(plan, edge, self.kind);
         self.pipes.push(Pipe {
             id: format!("{}L{:06}", self.kind.letters, self.pipes.len() + 1),
             from: ends[0],
             to: ends[1],
-            outer_m,
-            round,
-            dn_mm: dn,
+            outer_m: bore.outer_m,
+            round: bore.round,
+            dn_mm: bore.dn_mm,
             invert_m,
             year,
-            material: material(self.kind.class, year, dn),
+            material: material(self.kind.class, year, bore.dn_mm),
             pressure: match self.kind.class {
                 "RQ" => Some(if rank(road) == 0 { "中压A" } else { "中压B" }),
                 _ => None,
@@ -248,23 +283,23 @@ impl Network {
     }
 
     /// Mains and ducts: along every street that has them, valves at both ends, hydrants or hatches between.
-    fn pressure(&mut self, plan: &Plan) {
+    fn pressure(&mut self, plan: &Plan, taps: &Taps) {
         let kind = self.kind;
         let at = meeting(plan, kind);
         let mut node: Vec<Option<usize>> = vec![None; at.len()];
-        let gravity_free = matches!(kind.class, "DL" | "TX" | "QT");
+        let duct = kind.is_duct();
         for e in 0..plan.graph.edges.len() as u32 {
             if !used(plan, kind, e) {
                 continue;
             }
             let Some(road) = plan.road(e) else { continue };
-            let (dn, outer, round) = size(kind, rank(road));
+            let bore_here = bore(kind, rank(road));
             let name = road.zh.clone();
             let edge = plan.graph.edges[e as usize];
             let mut end = |this: &mut Self, n: u32| {
                 *node[n as usize].get_or_insert_with(|| {
                     let degree = plan.graph.star[n as usize].iter().filter(|&&e| used(plan, kind, e)).count();
-                    let what = match (gravity_free, degree) {
+                    let what = match (duct, degree) {
                         (true, _) => ("well", None, Some(kind.well)),
                         (_, 1) => ("cap", Some("盖堵"), None),
                         (_, 2) => ("bend", Some("弯头"), None),
@@ -273,19 +308,19 @@ impl Network {
                     };
                     let p = at[n as usize];
                     // One depth at a node for all streets that meet there, whatever their sizes.
-                    let axis = plan.ground.deck(p) - kind.top_m - size(kind, 0).1[1] / 2.0;
+                    let axis = plan.ground.deck(p) - kind.axis_depth_m();
                     this.point(plan, p, axis, what, &name)
                 })
             };
             let (a, b) = (end(self, edge.a), end(self, edge.b));
             let (pa, pb) = (self.points[a].at, self.points[b].at);
             let length = dist(pa, pb);
-            if length < 0.5 {
+            if length < SAME_M {
                 continue;
             }
             // Stations along the street: valves 5 m from the ends, others at most 55 m apart.
-            let mut stations: Vec<(f64, (&'static str, Option<&'static str>, Option<&'static str>))> = Vec::new();
-            let valves = !gravity_free && length > 24.0;
+            let mut stations: Vec<(f64, Mark)> = Vec::new();
+            let valves = !duct && length > 24.0;
             if valves {
                 stations.push((5.0 / length, ("valve", None, Some("阀门"))));
             }
@@ -293,7 +328,7 @@ impl Network {
             for i in 1..n {
                 let what = match kind.class {
                     "JS" if i % 2 == 1 => ("hydrant", None, Some("消防栓")),
-                    _ if gravity_free => ("well", None, Some(kind.well)),
+                    _ if duct => ("well", None, Some(kind.well)),
                     _ => ("other", Some("直线点"), None),
                 };
                 stations.push((i as f64 / n as f64, what));
@@ -301,23 +336,48 @@ impl Network {
             if valves {
                 stations.push((1.0 - 5.0 / length, ("valve", None, Some("阀门"))));
             }
-            let mut last = a;
+            let taps = taps.on(e, kind);
+            if !duct {
+                for tap in taps {
+                    // A tee of its own, a little farther on where something stands already.
+                    let mut t = to_segment(pa, pb, tap.of(kind)).1;
+                    while stations.iter().any(|s| (s.0 - t).abs() * length < 0.3) {
+                        t += 0.5 / length;
+                    }
+                    stations.push((t.min(1.0 - 0.2 / length), TEE));
+                }
+                stations.sort_by(|a, b| a.0.total_cmp(&b.0));
+            }
+            let (mut last, mut tees, mut manholes) = (a, Vec::new(), vec![a]);
             for (t, what) in stations {
                 let p = lerp(pa, pb, t);
-                let axis = plan.ground.deck(p) - kind.top_m - size(kind, 0).1[1] / 2.0;
+                let axis = plan.ground.deck(p) - kind.axis_depth_m();
                 let next = self.point(plan, p, axis, what, &road.zh);
-                self.pipe(plan, e, [last, next], dn, outer, round, None);
+                self.pipe(plan, e, [last, next], bore_here, None);
+                if what == TEE {
+                    tees.push(next)
+                } else {
+                    manholes.push(next)
+                }
                 last = next;
             }
-            self.pipe(plan, e, [last, b], dn, outer, round, None);
+            self.pipe(plan, e, [last, b], bore_here, None);
+            manholes.push(b);
+            for tap in taps {
+                let at = tap.of(kind);
+                let near = |i: &&usize| (dist(self.points[**i].at, at) * 1000.0) as u64;
+                if let Some(&from) = if duct { &manholes } else { &tees }.iter().min_by_key(near) {
+                    self.branch(plan, tap, from);
+                    tees.retain(|t| *t != from);
+                }
+            }
         }
-        // Where the water and the gas come from: the ends nearest to the south and the north-west.
-        let sources: &[P2] = &[[-1_500.0, -2_800.0], [300.0, 1_150.0]];
-        if !gravity_free && kind.class != "GY" {
-            for s in sources {
+        if !duct && kind.class != "GY" {
+            let inside: Vec<P2> = SOURCES.iter().copied().filter(|s| plan.bounds.contains(*s)).collect();
+            for s in if inside.is_empty() { vec![centre(&plan.bounds)] } else { inside } {
                 let near = (0..self.points.len())
                     .filter(|&i| self.points[i].feature.is_some())
-                    .min_by(|&a, &b| dist(self.points[a].at, *s).total_cmp(&dist(self.points[b].at, *s)));
+                    .min_by(|&a, &b| dist(self.points[a].at, s).total_cmp(&dist(self.points[b].at, s)));
                 if let Some(i) = near {
                     let station = match kind.class {
                         "JS" => "泵站",
@@ -330,8 +390,8 @@ impl Network {
         }
     }
 
-    /// Drains: a shortest-way tree to the river, uphill streets dear.
-    fn gravity(&mut self, plan: &Plan) {
+    /// Drains: a shortest-way tree to the river, uphill streets dear, cut where it would lie too deep.
+    fn gravity(&mut self, plan: &Plan, taps: &Taps) {
         let kind = self.kind;
         let g = &plan.graph;
         let at = meeting(plan, kind);
@@ -343,9 +403,10 @@ impl Network {
         let mut heap = BinaryHeap::new();
         let near_river = |p: P2| plan.ground.river.nearest(p).0 < RIVER_ROAD_OFFSET_M + 25.0;
         let key = |d: f64| Reverse((d * 1000.0) as u64);
+        let mut ends = vec![false; n];
         for i in 0..n {
             if near_river(g.nodes[i]) && g.star[i].iter().any(|&e| used(plan, kind, e)) {
-                far[i] = 0.0;
+                (far[i], ends[i]) = (0.0, true);
                 heap.push((key(0.0), i as u32));
             }
         }
@@ -374,7 +435,7 @@ impl Network {
         let mut invert: Vec<f64> = (0..n).map(|i| ground(at[i]) - least_m).collect();
         let mut upstream = vec![0.0f64; n];
         // Streets that close a loop fall from their middle.
-        let chords: Vec<u32> = (0..g.edges.len() as u32)
+        let mut chords: Vec<u32> = (0..g.edges.len() as u32)
             .filter(|&e| {
                 used(plan, kind, e) && far[g.edges[e as usize].a as usize].is_finite() && far[g.edges[e as usize].b as usize].is_finite()
             })
@@ -386,6 +447,11 @@ impl Network {
             let p = lerp(a, b, 0.5);
             (p, dist(a, b) / 2.0, ground(p) - least_m)
         };
+        chords.retain(|&e| {
+            let (_, half, top) = crest(e);
+            let edge = g.edges[e as usize];
+            [edge.a, edge.b].iter().all(|&i| ground(at[i as usize]) - (top - slope * half) < DEEPEST_DRAIN_M)
+        });
         for &e in &chords {
             let (_, half, top) = crest(e);
             for i in [g.edges[e as usize].a, g.edges[e as usize].b] {
@@ -398,18 +464,26 @@ impl Network {
             if let Some(e) = down[i] {
                 let j = g.other(e, i as u32) as usize;
                 let length = dist(at[i], at[j]);
+                if ground(at[j]) - (invert[i] - slope * length) > DEEPEST_DRAIN_M {
+                    (down[i], ends[i]) = (None, true);
+                    continue;
+                }
                 invert[j] = invert[j].min(invert[i] - slope * length);
                 upstream[j] += upstream[i] + length;
             }
         }
         let well = ("well", None, Some(kind.well));
-        let name = |i: usize| g.star[i].iter().find_map(|&e| plan.road(e)).map_or(String::new(), |r| r.zh.clone());
+        let name = |i: usize| g.star[i].iter().find_map(|&e| plan.road(e)).map_or_else(|| "".into(), |r| r.zh.clone());
         let half_bore = |dn: i64| dn as f64 / 2000.0;
         let mut node: Vec<Option<usize>> = vec![None; n];
         for &i in &order {
             let dn = drain_size(kind.subclass, upstream[i].max(1.0));
-            let outfall = far[i] == 0.0 && kind.subclass == "WS";
-            let what = if outfall { ("outfall", None, Some("截流井")) } else { well };
+            let what = match (ends[i], near_river(g.nodes[i]), kind.subclass) {
+                (true, true, "WS") => ("outfall", None, Some("截流井")),
+                (true, false, "WS") => ("outfall", None, Some("污水泵站")),
+                (true, false, _) => ("outfall", None, Some("雨水泵站")),
+                _ => well,
+            };
             node[i] = Some(self.point(plan, at[i], invert[i] + half_bore(dn), what, &name(i)));
         }
         for &i in &order {
@@ -423,11 +497,12 @@ impl Network {
             let dn = drain_size(kind.subclass, half);
             let edge = g.edges[e as usize];
             let (Some(a), Some(b)) = (node[edge.a as usize], node[edge.b as usize]) else { continue };
-            let road = plan.road(e).map_or(String::new(), |r| r.zh.clone());
+            let road = plan.road(e).map_or_else(|| "".into(), |r| r.zh.clone());
             let middle = self.point(plan, p, top + half_bore(dn), well, &road);
             self.fall(plan, e, middle, a, [top, invert[edge.a as usize]], dn);
             self.fall(plan, e, middle, b, [top, invert[edge.b as usize]], dn);
         }
+        self.house_drains(plan, taps);
         if kind.subclass == "YS" {
             // Storm water leaves into the river: a last pipe from each river node to the bank.
             for &i in order.iter().filter(|&&i| far[i] == 0.0) {
@@ -444,16 +519,27 @@ impl Network {
         }
     }
 
+    fn house_drains(&mut self, plan: &Plan, taps: &Taps) {
+        let mut wells = std::mem::take(&mut self.wells);
+        wells.sort_by_key(|w| (w.0, w.1));
+        for street in wells.chunk_by(|a, b| a.0 == b.0) {
+            let here: Vec<(usize, f64)> = street.iter().map(|w| (w.1, w.2)).collect();
+            for tap in taps.on(street[0].0, self.kind) {
+                self.house_drain(plan, tap, &here);
+            }
+        }
+    }
+
     /// A drain from one point down to another, wells at most 50 m apart.
     fn fall(&mut self, plan: &Plan, e: u32, from: usize, to: usize, invert: [f64; 2], dn: i64) {
         let (a, b) = (self.points[from].at, self.points[to].at);
         let length = dist(a, b);
-        if length < 0.3 {
+        if length < SAME_M {
             return;
         }
-        let outer = dn as f64 / 1000.0 * 1.2;
+        let bore = Bore { dn_mm: dn, outer_m: [dn as f64 / 1000.0 * 1.2; 2], round: true };
         let pieces = (length / 50.0).ceil().max(1.0) as usize;
-        let road = plan.road(e).map_or(String::new(), |r| r.zh.clone());
+        let road = plan.road(e).map_or_else(|| "".into(), |r| r.zh.clone());
         let level = |t: f64| invert[0] + (invert[1] - invert[0]) * t;
         let mut last = from;
         for i in 1..=pieces {
@@ -464,7 +550,8 @@ impl Network {
                 self.point(plan, lerp(a, b, t), level(t) + dn as f64 / 2000.0, ("well", None, Some(self.kind.well)), &road)
             };
             let ends = [level((i - 1) as f64 / pieces as f64), level(t)];
-            self.pipe(plan, e, [last, next], dn, [outer, outer], true, Some(ends));
+            self.pipe(plan, e, [last, next], bore, Some(ends));
+            self.wells.push((e, last, ends[0]));
             last = next;
         }
     }
@@ -479,18 +566,15 @@ impl Network {
     }
 }
 
-/// All networks, in the order of [`KINDS`].
-pub(crate) fn networks(plan: &Plan) -> Vec<Network> {
-    KINDS
-        .iter()
-        .map(|kind| {
-            let mut n = Network { kind, points: Vec::new(), pipes: Vec::new() };
-            if kind.class == "PS" {
-                n.gravity(plan)
-            } else {
-                n.pressure(plan)
-            }
-            n
-        })
-        .collect()
+/// The networks in the order of [`KINDS`], each made when it is asked for: no two are in memory at once.
+pub(crate) fn networks<'a>(plan: &'a Plan, taps: &'a Taps) -> impl Iterator<Item = Network> + 'a {
+    KINDS.iter().map(|kind| {
+        let mut n = Network { kind, points: Vec::new(), pipes: Vec::new(), wells: Vec::new() };
+        if kind.class == "PS" {
+            n.gravity(plan, taps)
+        } else {
+            n.pressure(plan, taps)
+        }
+        n
+    })
 }

@@ -1,23 +1,26 @@
 //! The cheap plan: ground, streets, blocks. Everything else is derived from it block by block.
 
 use crate::{
-    dice::{Dice, For, hash},
+    dice::{Dice, For},
     graph::*,
     ground::{Ground, box_ring},
     map::*,
     plane::*,
+    streets::{Names, Section, numbered, sections},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, f64::consts::FRAC_PI_6, sync::Arc};
 use strata_model::Bounds2;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Road {
-    pub zh: String,
-    pub en: String,
+    pub zh: Arc<str>,
+    pub en: Arc<str>,
     pub class: Class,
     pub red_m: f64,
     pub kerb_m: f64,
     pub lanes: i64,
+    /// The whole street, also outside the box, from its north or west end: house numbers count along it.
+    pub axis: Vec<P2>,
 }
 
 #[derive(Debug)]
@@ -35,12 +38,14 @@ pub(crate) struct Plan {
     pub blocks: Vec<Block>,
     /// Per edge: does it span the river?
     pub bridge: Vec<bool>,
+    pub sections: Vec<Section>,
 }
 
 impl Plan {
     pub fn new(seed: u64, bounds: Bounds2, step_m: f64) -> Self {
         let ground = Ground::new(seed, bounds, step_m);
-        let mut roads = Vec::new();
+        let mut roads: Vec<Road> = Vec::new();
+        let mut names = Names::new(seed);
         let mut strands = Vec::new();
         for r in main_roads() {
             let (mut red_m, mut kerb_m, mut lanes) = r.class.section();
@@ -55,27 +60,29 @@ impl Plan {
                 }
             }
             if used {
-                roads.push(Road { zh: r.zh.into(), en: r.en.into(), class: r.class, red_m, kerb_m, lanes });
+                names.take(r.zh);
+                let axis = numbered(r.points);
+                roads.push(Road { zh: r.zh.into(), en: r.en.into(), class: r.class, red_m, kerb_m, lanes, axis });
             }
         }
         for s in SQUARES.iter().filter(|s| bounds.grown(-s.radius - 60.0).contains(s.centre)) {
             let n = 32;
-            let points = (0..=n)
+            let points: Vec<P2> = (0..=n)
                 .map(|i| {
                     let a = (i % n) as f64 / f64::from(n) * std::f64::consts::TAU;
                     [s.centre[0] + s.radius * a.cos(), s.centre[1] + s.radius * a.sin()]
                 })
                 .collect();
-            strands.push(Strand { points, road: roads.len() as RoadId });
-            let (zh, en) = (format!("{}环路", s.zh), format!("{} Circle", s.en));
-            roads.push(Road { zh, en, class: Class::Arterial, red_m: 36.0, kerb_m: 24.0, lanes: 5 });
+            strands.push(Strand { points: points.clone(), road: roads.len() as RoadId });
+            let (zh, en) = (format!("{}环路", s.zh).into(), format!("{} Circle", s.en).into());
+            roads.push(Road { zh, en, class: Class::Arterial, red_m: 36.0, kerb_m: 24.0, lanes: 5, axis: points });
         }
         let mut frame = box_ring(&bounds);
         frame.push(frame[0]);
         strands.push(Strand { points: frame, road: FRAME });
         let main = Graph::new(&strands, 7.0);
 
-        let mut cutter = Cutter { ground: &ground, seed, ends: HashMap::new(), roads: &mut roads, strands: Vec::new() };
+        let mut cutter = Cutter { ground: &ground, seed, ends: HashMap::new(), names, roads: &mut roads, strands: Vec::new() };
         for e in 0..main.edges.len() as u32 {
             let (a, b) = main.ends(e);
             cutter.strands.push(Strand { points: vec![a, b], road: main.edges[e as usize].road });
@@ -107,7 +114,8 @@ impl Plan {
                 d.iter().all(|d| *d < RIVER_ROAD_OFFSET_M - 5.0)
             })
             .collect();
-        Self { seed, bounds, ground, roads, graph, blocks, bridge }
+        let sections = sections(&graph);
+        Self { seed, bounds, ground, roads, graph, blocks, bridge, sections }
     }
 
     pub fn road(&self, edge: u32) -> Option<&Road> {
@@ -143,7 +151,7 @@ impl Plan {
                 let n = left(unit(sub(b, a)));
                 cut.push(vec![along(a, n, -h), along(b, n, -h), along(b, n, h), along(a, n, h)]);
                 let r = h.min(half[(i + ring.len() - 1) % ring.len()]).max(0.01);
-                cut.push((0..12).map(|k| along(a, [(k as f64 * 0.5236).cos(), (k as f64 * 0.5236).sin()], r)).collect());
+                cut.push((0..12).map(|k| along(a, [(k as f64 * FRAC_PI_6).cos(), (k as f64 * FRAC_PI_6).sin()], r)).collect());
             }
         }
         if cut.is_empty() {
@@ -276,6 +284,7 @@ fn drop_islands(g: &mut Graph, roads: &[Road]) {
 struct Cutter<'a> {
     ground: &'a Ground,
     seed: u64,
+    names: Names,
     /// Where streets already end, by cells of [`SNAP_M`].
     ends: HashMap<(i64, i64), Vec<P2>>,
     roads: &'a mut Vec<Road>,
@@ -374,17 +383,17 @@ impl Cutter<'_> {
         let (a, b) = if (d[0] + d[1] * 1.0001) < 0.0 { (b, a) } else { (a, b) };
         let north = d[1].abs() > d[0].abs();
         let id = self.roads.len();
-        let (zh, en) = STEMS[(hash(self.seed, For::Names, id as u64) % STEMS.len() as u64) as usize];
-        let (zh_kind, en_kind) = match (north, class, zone) {
-            (_, Class::Local, Zone::OldTown) if id % 3 == 0 => ("胡同", "Lane"),
+        let kind = match (north, class, zone) {
+            (_, Class::Local, Zone::OldTown) if id.is_multiple_of(3) => ("胡同", "Lane"),
             (true, ..) => ("街", "Street"),
             (false, ..) => ("路", "Road"),
         };
+        let (zh, en) = self.names.give(id as u64, kind);
         let (mut red_m, mut kerb_m, lanes) = class.section();
         if zone == Zone::OldTown && class == Class::Local {
             (red_m, kerb_m) = (15.0, 8.0);
         }
-        self.roads.push(Road { zh: format!("{zh}{zh_kind}"), en: format!("{en} {en_kind}"), class, red_m, kerb_m, lanes });
+        self.roads.push(Road { zh: zh.into(), en: en.into(), class, red_m, kerb_m, lanes, axis: numbered(vec![a, b]) });
         self.strands.push(Strand { points: vec![a, b], road: id as RoadId });
         self.remember(a);
         self.remember(b);

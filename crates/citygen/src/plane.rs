@@ -1,6 +1,7 @@
 //! Plan geometry in local metres. Rings are open (the first point is not repeated) and run counter-clockwise.
 
-use geo::{BooleanOps, Coord, LineString, MultiPolygon};
+use geo::{BooleanOps, Buffer, Coord, LineString, MultiPolygon};
+use strata_model::Bounds2;
 
 pub(crate) type P2 = [f64; 2];
 pub(crate) type Ring = Vec<P2>;
@@ -256,6 +257,15 @@ pub(crate) fn minus(shell: &[P2], cut: &[Ring]) -> Vec<Area> {
 
 pub(crate) fn common(a: &[P2], b: &[P2]) -> Vec<Ring> {
     from_geo(&to_geo(a, &[]).intersection(&to_geo(b, &[]))).into_iter().map(|a| a.shell).collect()
+}
+
+/// The ring moved outwards by `by` m.
+pub(crate) fn grown(ring: &[P2], by: f64) -> Vec<Ring> {
+    from_geo(&to_geo(ring, &[]).buffer(by)).into_iter().map(|a| a.shell).collect()
+}
+
+pub(crate) fn centre(b: &Bounds2) -> P2 {
+    [0, 1].map(|k| (b.min[k] + b.max[k]) / 2.0)
 }
 
 /// A smooth curve through the points (centripetal enough for ours: uniform Catmull-Rom), a point about every `step` m.

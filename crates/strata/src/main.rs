@@ -9,6 +9,7 @@ mod plate;
 mod progress;
 mod serve;
 mod shot;
+mod synthetic;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -28,8 +29,11 @@ const EXIT_CODES: &str =
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a synthetic district of Changchun, unless it is there already, and serves it on loopback; prints `url=…` and `token=…`.
+    /// Makes a synthetic Changchun, unless it is there already, and serves it on loopback; prints `url=…` and `token=…`.
     Demo(demo::Demo),
+    /// Writes a synthetic city into a new folder, with its truth beside it, and does not serve it.
+    #[command(name = "gen")]
+    Generate(synthetic::Gen),
     /// Makes an empty city.
     New {
         city: PathBuf,
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Demo(c) => demo::run(&c),
+        Command::Generate(c) => synthetic::run(&c, cli.json),
         Command::New { city, crs, name, geoid_offset_m } => {
             city::create(&city, &crs, &name, geoid_offset_m, false).map(|_| ExitCode::SUCCESS)
         }

@@ -51,3 +51,10 @@ impl Progress {
         eprintln!("{}: {n} in {:.1} s", self.what, self.begun.elapsed().as_secs_f64());
     }
 }
+
+/// The most memory that this process ever had in use, where the system tells.
+pub fn peak_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? / 1024)
+}
