@@ -5,14 +5,23 @@
 //! line is its **axis**, whatever the surveyor measured to.
 //!
 //! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
+//! - [`network`]: pipes of one class as a graph; [`joining`]: how their ends come together; [`walk`]: ways through it
+//! - [`trace`]: upstream, downstream, connected, shortest way, pressure zone
+//! - [`consistency`]: what is wrong with a network as surveyed
 //! - [`statistics`]: how much of what, by any attribute
 
+mod ask;
+pub mod consistency;
+pub mod joining;
+pub mod network;
 pub mod pipe;
 pub mod statistics;
+pub mod trace;
+pub mod walk;
 
 pub use pipe::{Class, Pipe, Section};
 
 use strata_engine::Analysis;
 
 /// Every analysis of this room, for the doors.
-pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS];
+pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS, &consistency::TOPOLOGY, &trace::TRACE];

@@ -1,0 +1,256 @@
+//! What hangs together with a place: upstream, downstream, connected, the shortest way, a pressure zone.
+//!
+//! Upstream and downstream follow the declared direction, in drains the fall of the inverts. In a network under
+//! pressure an edge without a declared direction runs from the end that is nearer to a source to the other, counted
+//! along the pipes; where that does not decide (no source, both ends as near) it is walked both ways, and the answer
+//! counts such edges.
+
+use crate::{
+    network::{Half, LinkKind, NONE, Network, PointKind},
+    pipe::Class,
+};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet, VecDeque},
+};
+
+/// What a walk follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Upstream,
+    Downstream,
+    Connected,
+    /// Connected, up to pumps, regulators, control valves, closed valves and pipes of another pressure class.
+    Zone,
+}
+
+/// Where a walk ends.
+#[derive(Debug, Clone, Default)]
+pub struct Stops {
+    /// At every valve, not only at closed ones.
+    pub any_valve: bool,
+    /// Walks through closed valves and closed pipes.
+    pub ignore_closed: bool,
+    /// Nodes closed for this question.
+    pub closed: HashSet<u32>,
+    /// Edges whose far end would be beyond it are walked, and nothing after them, m along the walk.
+    pub max_distance_m: Option<f64>,
+}
+
+/// What a walk met, in its order: edges by the number of steps, then as they lie in the network.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Reach {
+    pub edges: Vec<u32>,
+    /// Steps from the start, for each edge: 0 for those at it.
+    pub hops: Vec<u32>,
+    /// To the far end of each edge, m along the walk (the first way found, not always the shortest).
+    pub distance_m: Vec<f64>,
+    /// Nodes met, the starts first.
+    pub nodes: Vec<u32>,
+    /// Of those, where the walk was stopped.
+    pub stopped: Vec<u32>,
+    pub length_m: f64,
+    /// Edges walked whose direction is not known.
+    pub undirected: usize,
+}
+
+/// One bit for each of many.
+#[derive(Debug, Clone)]
+pub(crate) struct Bits(Vec<u64>);
+
+impl Bits {
+    pub fn new(len: usize) -> Self {
+        Self(vec![0; len.div_ceil(64)])
+    }
+    pub fn has(&self, i: u32) -> bool {
+        self.0[i as usize / 64] >> (i % 64) & 1 == 1
+    }
+    /// Whether it was not set before.
+    pub fn set(&mut self, i: u32) -> bool {
+        let (word, bit) = (&mut self.0[i as usize / 64], 1 << (i % 64));
+        let fresh = *word & bit == 0;
+        *word |= bit;
+        fresh
+    }
+}
+
+/// Walks from the nodes, breadth first. `flow` is [`directions`] of the network; not read for `Connected` and `Zone`.
+pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], stops: &Stops) -> Reach {
+    let mut out = Reach::default();
+    let (mut seen_nodes, mut seen_edges) = (Bits::new(net.nodes.len()), Bits::new(net.edges.len()));
+    let mut queue: VecDeque<(u32, u32, f64)> = VecDeque::new();
+    for &n in starts {
+        if seen_nodes.set(n) {
+            out.nodes.push(n);
+            queue.push_back((n, 0, 0.0));
+        }
+    }
+    // A zone keeps the pressure class it begins with.
+    let pressure = starts.first().and_then(|n| net.halves(*n).map(|h| net.pipe(h.edge).pressure).find(|p| *p != 0)).unwrap_or(0);
+    let other_zone = |edge: u32| {
+        let row = net.pipe(edge);
+        row.kind != LinkKind::Pipe || (pressure != 0 && row.pressure != 0 && row.pressure != pressure)
+    };
+    let blocks = |n: u32| {
+        (!stops.ignore_closed && (net.is_closed(n) || stops.closed.contains(&n)))
+            || (stops.any_valve && net.kind(n) == PointKind::Valve)
+            || (direction == Direction::Zone && matches!(net.kind(n), PointKind::Pump | PointKind::Regulator))
+    };
+    while let Some((n, hops, distance)) = queue.pop_front() {
+        for (half, other) in net.steps(n) {
+            if seen_edges.has(half.edge) {
+                continue;
+            }
+            let edge = &net.edges[half.edge as usize];
+            if edge.closed && !stops.ignore_closed {
+                continue;
+            }
+            match direction {
+                Direction::Upstream | Direction::Downstream => {
+                    let sense = along_flow(half, flow);
+                    if sense == 0 {
+                        out.undirected += 1;
+                    } else if (sense > 0) != (direction == Direction::Downstream) {
+                        continue;
+                    }
+                }
+                Direction::Zone if other_zone(half.edge) => continue,
+                _ => {}
+            }
+            seen_edges.set(half.edge);
+            let far = distance + edge.length_m;
+            out.edges.push(half.edge);
+            out.hops.push(hops);
+            out.distance_m.push(far);
+            out.length_m += edge.length_m;
+            if seen_nodes.set(other) {
+                out.nodes.push(other);
+                if blocks(other) {
+                    out.stopped.push(other);
+                } else if stops.max_distance_m.is_none_or(|m| far < m) {
+                    queue.push_back((other, hops + 1, far));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// +1 when leaving a node by this half goes with the flow, -1 against it, 0 when it is not known.
+fn along_flow(half: Half, flow: &[i8]) -> i8 {
+    if half.end == 0 { flow[half.edge as usize] } else { -flow[half.edge as usize] }
+}
+
+/// Direction of every edge: +1 start to end, -1 end to start, 0 not known.
+pub fn directions(net: &Network) -> Vec<i8> {
+    let mut flow: Vec<i8> = net.edges.iter().map(|e| e.flow).collect();
+    if net.class == Class::Ps || !flow.contains(&0) {
+        return flow;
+    }
+    let sources: Vec<u32> = net.terminals().collect();
+    if sources.is_empty() {
+        return flow;
+    }
+    let far = distances(net, &sources);
+    for (e, f) in net.edges.iter().zip(&mut flow).filter(|(_, f)| **f == 0) {
+        let [a, b] = e.ends.map(|n| far[n as usize]);
+        // What hangs on no source has both ends infinitely far.
+        *f = if a < b { 1 } else { -i8::from(b < a) };
+    }
+    flow
+}
+
+/// Distance of every node from the nearest of `from` along open pipes, m; infinite where none is reached.
+pub fn distances(net: &Network, from: &[u32]) -> Vec<f64> {
+    let mut far = vec![f64::INFINITY; net.nodes.len()];
+    let mut heap = BinaryHeap::new();
+    for &n in from {
+        far[n as usize] = 0.0;
+        heap.push((Reverse(Metres(0.0)), n));
+    }
+    while let Some((Reverse(Metres(d)), n)) = heap.pop() {
+        if d > far[n as usize] || (d > 0.0 && net.is_closed(n)) {
+            continue;
+        }
+        for (half, other) in net.steps(n) {
+            let e = &net.edges[half.edge as usize];
+            let next = d + e.length_m;
+            if !e.closed && next < far[other as usize] {
+                far[other as usize] = next;
+                heap.push((Reverse(Metres(next)), other));
+            }
+        }
+    }
+    far
+}
+
+/// A length that can be ordered: never NaN.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Metres(pub f64);
+impl Eq for Metres {}
+impl PartialOrd for Metres {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Metres {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// A way through the network: its edges in order and its length, m.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Way {
+    pub edges: Vec<u32>,
+    pub nodes: Vec<u32>,
+    pub length_m: f64,
+}
+
+/// The shortest way between two nodes; `None` when there is none. A* with the straight distance as its bound.
+pub fn shortest(net: &Network, from: u32, to: u32, stops: &Stops) -> Option<Way> {
+    let goal = net.nodes[to as usize].at;
+    let ratio = net.straightness();
+    let bound = |n: u32| {
+        let at = net.nodes[n as usize].at;
+        ratio * (0..3).map(|k| (at[k] - goal[k]).powi(2)).sum::<f64>().sqrt()
+    };
+    let blocked = |n: u32| n != from && n != to && !stops.ignore_closed && (net.is_closed(n) || stops.closed.contains(&n));
+    let mut far = vec![f64::INFINITY; net.nodes.len()];
+    let mut by = vec![NONE; net.nodes.len()];
+    let mut done = Bits::new(net.nodes.len());
+    let mut heap = BinaryHeap::from([(Reverse(Metres(bound(from))), from)]);
+    far[from as usize] = 0.0;
+    while let Some((_, n)) = heap.pop() {
+        if n == to {
+            break;
+        }
+        if !done.set(n) || blocked(n) {
+            continue;
+        }
+        for (half, other) in net.steps(n) {
+            let e = &net.edges[half.edge as usize];
+            let next = far[n as usize] + e.length_m;
+            if (e.closed && !stops.ignore_closed) || next >= far[other as usize] {
+                continue;
+            }
+            far[other as usize] = next;
+            by[other as usize] = half.edge << 1 | half.end as u32;
+            heap.push((Reverse(Metres(next + bound(other))), other));
+        }
+    }
+    if far[to as usize].is_infinite() {
+        return None;
+    }
+    let (mut edges, mut nodes) = (Vec::new(), vec![to]);
+    let mut at = to;
+    while at != from {
+        let half = by[at as usize];
+        edges.push(half >> 1);
+        at = net.edges[(half >> 1) as usize].ends[(half & 1) as usize];
+        nodes.push(at);
+    }
+    edges.reverse();
+    nodes.reverse();
+    Some(Way { edges, nodes, length_m: far[to as usize] })
+}
