@@ -5,9 +5,14 @@
 //! line is its **axis**, whatever the surveyor measured to.
 //!
 //! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
+//! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
 //! - [`statistics`]: how much of what, by any attribute
 
+pub mod clearance;
+#[cfg(test)]
+mod hand;
 pub mod pipe;
+pub mod rules;
 pub mod statistics;
 
 pub use pipe::{Class, Pipe, Section};
@@ -15,4 +20,4 @@ pub use pipe::{Class, Pipe, Section};
 use strata_engine::Analysis;
 
 /// Every analysis of this room, for the doors.
-pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS];
+pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS, &clearance::CLEARANCE];
