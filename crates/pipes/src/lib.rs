@@ -8,13 +8,18 @@
 //! - [`network`]: pipes of one class as a graph; [`joining`]: how their ends come together; [`walk`]: ways through it
 //! - [`trace`]: upstream, downstream, connected, shortest way, pressure zone
 //! - [`consistency`]: what is wrong with a network as surveyed
+//! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
 //! - [`statistics`]: how much of what, by any attribute
 
 mod ask;
+pub mod clearance;
 pub mod consistency;
+#[cfg(test)]
+mod hand;
 pub mod joining;
 pub mod network;
 pub mod pipe;
+pub mod rules;
 pub mod statistics;
 pub mod trace;
 pub mod walk;
@@ -24,4 +29,9 @@ pub use pipe::{Class, Pipe, Section};
 use strata_engine::Analysis;
 
 /// Every analysis of this room, for the doors.
-pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS, &consistency::TOPOLOGY, &trace::TRACE];
+pub const ANALYSES: &[&Analysis] = &[
+    &statistics::STATISTICS,
+    &consistency::TOPOLOGY,
+    &trace::TRACE,
+    &clearance::CLEARANCE,
+];
