@@ -19,6 +19,7 @@ mod map;
 mod pipes;
 mod plan;
 mod plane;
+pub mod survey;
 mod trees;
 
 use plane::{P2, Ring};

@@ -11,6 +11,7 @@
 //! No IO, no clock, no threads; builds for the browser.
 
 mod change;
+pub mod codes;
 mod error;
 mod feature;
 mod filter;
@@ -18,6 +19,7 @@ mod frame;
 mod geometry;
 mod layer;
 mod query;
+pub mod survey;
 mod tile;
 mod time;
 mod wkb;

@@ -8,6 +8,7 @@ mod import;
 mod progress;
 mod serve;
 mod shot;
+mod survey;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -54,6 +55,9 @@ enum Command {
     Shot(shot::Shot),
     /// Runs an analysis of the pipes: `strata pipes statistics CITY --by owner`; without one, lists them.
     Pipes(analysis::Run),
+    /// Makes synthetic data as files: a survey delivery.
+    #[command(subcommand)]
+    Gen(survey::Gen),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
         Command::Serve(c) => serve::run(&c),
         Command::Shot(c) => shot::run(&c),
         Command::Pipes(c) => analysis::run(&c, strata_pipes::ANALYSES),
+        Command::Gen(survey::Gen::Survey(c)) => survey::run(&c, cli.json),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),
