@@ -6,4 +6,5 @@ mod http;
 mod judges;
 mod pictures;
 mod real_files;
+mod survey;
 mod walls;

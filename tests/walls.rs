@@ -14,7 +14,8 @@ fn reaches(package: &str, dependency: &str) -> bool {
 
 #[test]
 fn each_crate_keeps_its_wall() {
-    let rooms = ["model", "ingest", "citygen", "store", "engine", "tiles", "pipes", "scene", "render", "server"].map(|n| format!("strata-{n}"));
+    let rooms =
+        ["model", "ingest", "citygen", "store", "engine", "tiles", "pipes", "scene", "render", "server"].map(|n| format!("strata-{n}"));
     // What must be known in one room only.
     for (dependency, may) in
         [("gdal", &["strata-ingest"][..]), ("proj", &["strata-ingest"]), ("rusqlite", &["strata-store", "strata-server"])]

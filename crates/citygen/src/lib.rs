@@ -22,6 +22,7 @@ mod pipes;
 mod plan;
 mod plane;
 mod streets;
+pub mod survey;
 mod transit;
 mod trees;
 mod truth;

@@ -57,21 +57,7 @@ pub(crate) fn slug(text: &str) -> Option<String> {
     (!out.is_empty() && lost * 2 <= text.chars().count()).then_some(out)
 }
 
-/// A number as people write it in tables: blanks around it and full-width digits are let through, nothing else is.
-pub(crate) fn number(text: &str) -> Option<f64> {
-    let ascii: String = text
-        .trim()
-        .chars()
-        .map(|c| match c {
-            '０'..='９' => char::from(b'0' + (c as u32 - '０' as u32) as u8),
-            '．' => '.',
-            '－' => '-',
-            c => c,
-        })
-        .collect();
-    let ok = !ascii.is_empty() && ascii.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
-    ok.then(|| ascii.parse::<f64>().ok()).flatten().filter(|v| v.is_finite())
-}
+pub(crate) use strata_model::codes::number;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@
 
 mod case;
 mod change;
+pub mod codes;
 mod error;
 mod feature;
 mod filter;
@@ -19,6 +20,7 @@ mod frame;
 mod geometry;
 mod layer;
 mod query;
+pub mod survey;
 mod tile;
 mod time;
 mod wkb;

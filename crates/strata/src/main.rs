@@ -9,6 +9,7 @@ mod plate;
 mod progress;
 mod serve;
 mod shot;
+mod survey;
 mod synthetic;
 
 use clap::{Parser, Subcommand};
@@ -31,9 +32,6 @@ const EXIT_CODES: &str =
 enum Command {
     /// Makes a synthetic Changchun, unless it is there already, and serves it on loopback; prints `url=…` and `token=…`.
     Demo(demo::Demo),
-    /// Writes a synthetic city into a new folder, with its truth beside it, and does not serve it.
-    #[command(name = "gen")]
-    Generate(synthetic::Gen),
     /// Makes an empty city.
     New {
         city: PathBuf,
@@ -59,6 +57,9 @@ enum Command {
     Shot(shot::Shot),
     /// Runs an analysis of the pipes: `strata pipes statistics CITY --by owner`; without one, lists them.
     Pipes(analysis::Run),
+    /// Makes synthetic data on disk: a city, a survey delivery.
+    #[command(subcommand)]
+    Gen(Gen),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -68,6 +69,14 @@ enum Command {
     /// What the exit codes mean.
     #[command(name = "exit-codes")]
     ExitCodes,
+}
+
+#[derive(Subcommand)]
+enum Gen {
+    /// Writes a synthetic city into a new folder, with its truth beside it, and does not serve it.
+    City(synthetic::Gen),
+    /// Writes the pipes of the synthetic district as a survey delivery: tables of points and lines for each class.
+    Survey(survey::Survey),
 }
 
 /// An error with the exit code that it deserves.
@@ -101,7 +110,6 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Demo(c) => demo::run(&c),
-        Command::Generate(c) => synthetic::run(&c, cli.json),
         Command::New { city, crs, name, geoid_offset_m } => {
             city::create(&city, &crs, &name, geoid_offset_m, false).map(|_| ExitCode::SUCCESS)
         }
@@ -111,6 +119,8 @@ fn main() -> ExitCode {
         Command::Serve(c) => serve::run(&c),
         Command::Shot(c) => shot::run(&c),
         Command::Pipes(c) => analysis::run(&c, strata_pipes::ANALYSES),
+        Command::Gen(Gen::City(c)) => synthetic::run(&c, cli.json),
+        Command::Gen(Gen::Survey(c)) => survey::run(&c, cli.json),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

@@ -1,4 +1,4 @@
-//! Makes a synthetic city on disk: for `strata demo`, which then serves it, and for `strata gen`, which does not.
+//! Makes a synthetic city on disk: for `strata demo`, which then serves it, and for `strata gen city`, which does not.
 
 use crate::{Failure, city, progress, progress::Progress};
 use clap::{Args, ValueEnum};

@@ -5,11 +5,13 @@
 //! believed over the class.
 
 use super::{
-    codes::{Class, Size, codes},
-    points::{PointRow, Refused, class_of, date_of, kilovolts, optional, status_of},
+    points::{PointRow, Refused, class_of, date_of, optional, status_of},
     sheet::Row,
 };
-use strata_model::Instant;
+use strata_model::{
+    Instant,
+    codes::{PipeClass, Size, codes, flow, kilovolts},
+};
 
 /// What a surveyed height means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +33,11 @@ pub(super) struct LineRow {
     pub start: String,
     pub end: String,
     pub place: String,
-    pub class: Class,
+    pub class: PipeClass,
+    /// 管径 or 断面: the bore of a drain, the nominal size of anything else.
     pub size: Option<Size>,
+    /// 外径, where the table has it, mm.
+    pub outer_mm: Option<f64>,
     pub material: Option<&'static str>,
     pub embed: Option<&'static str>,
     to: To,
@@ -101,6 +106,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<LineRow, Refused> {
         place: row.place(),
         class,
         size,
+        outer_mm: optional(row, "od")?.filter(|v| *v > 0.0),
         material: known("material", row.text("material").and_then(|t| codes().material(t)))?,
         embed: known("embed", embed.map(|e| e.0))?,
         to,
@@ -133,15 +139,14 @@ pub(super) fn read(row: &Row<'_>) -> Result<LineRow, Refused> {
     })
 }
 
-fn flow(t: &str) -> Option<i64> {
-    match t.trim_end_matches(".0") {
-        "0" | "+" | "正" | "正向" | "起点→终点" | "起→终" => Some(0),
-        "1" | "-1" | "反" | "逆" | "反向" | "逆向" | "终点→起点" | "终→起" => Some(1),
-        _ => None,
-    }
-}
-
 impl LineRow {
+    /// From what was surveyed to the axis, m: half of the outer size below a top, half of the bore above an invert.
+    pub fn half_height_m(&self, to: To) -> f64 {
+        match (self.outer_mm, self.size, to) {
+            (Some(outer), Some(Size::Round(_)) | None, To::Top) => outer / 2000.0,
+            (_, size, _) => size.map_or(0.0, Size::half_height_m),
+        }
+    }
     /// Height of end `i` (0 start, 1 end) at its point.
     pub fn level(&self, i: usize, point: &PointRow) -> Result<Level, Refused> {
         let e = &self.ends[i];
@@ -156,7 +161,7 @@ impl LineRow {
             .or_else(|| by_height(point.top, point.invert))
             .or_else(|| by_depth(point.depth))
             .ok_or_else(|| ("missing-value", format!("neither depth nor height at point {}", point.id)))?;
-        let half = self.size.map_or(0.0, Size::half_height_m);
+        let half = self.half_height_m(to);
         let axis_m = if to == To::Top { surveyed_m - half } else { surveyed_m + half };
         let gap_m = match (said, e.depth) {
             (Some((h, _)), Some(d)) => (point.ground - d - h).abs(),

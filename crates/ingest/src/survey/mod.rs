@@ -4,9 +4,8 @@
 //! X is the **northing** and Y the **easting**, as surveyors write them; an easting with its zone number in front
 //! (`42443761.4`) loses it. Tables say no CRS: without one the city's own is taken, and a note says so. Headings are
 //! found by the synonyms of `data/codes/survey-headers.csv`. Layers: `pipes` (the axis, see [`lines`]) and
-//! `pipe_points`. Only the nominal size is in the tables: it stands for the outer diameter too.
+//! `pipe_points`. Most tables have the nominal size alone: it stands for the outer diameter too, unless there is 外径.
 
-mod codes;
 mod lines;
 mod points;
 mod sheet;
@@ -18,7 +17,6 @@ use crate::{
     output::Output,
     place::Place,
 };
-use codes::Size;
 use lines::{Level, LineRow, To};
 use points::PointRow;
 use sheet::{Role, Sheet};
@@ -27,7 +25,10 @@ use std::{
     path::Path,
     sync::Arc,
 };
-use strata_model::{Crs, Feature, FeatureId, FieldKind, Geometry, Layer};
+use strata_model::{
+    Crs, Feature, FeatureId, FieldKind, Geometry, Layer,
+    codes::{Size, codes},
+};
 pub(crate) use tables::workbook;
 
 /// Does a text table open with a survey's heading?
@@ -200,7 +201,7 @@ impl Survey {
         let mut v = Values::of(layer);
         v.set(layer, "class", p.class.major)
             .set(layer, "subclass", p.class.sub)
-            .set(layer, "kind", codes::codes().point_kind(word))
+            .set(layer, "kind", codes().point_kind(word))
             .set(layer, "feature", p.feature.as_deref())
             .set(layer, "appurtenance", p.appurtenance.as_deref())
             .set(layer, "ground_m", p.ground)
@@ -223,11 +224,11 @@ impl Survey {
         let mut v = Values::of(layer);
         v.set(layer, "class", l.class.major).set(layer, "subclass", l.class.sub);
         match l.size {
-            Some(Size::Round(d)) => v.set(layer, "shape", "round").set(layer, "od_mm", d).set(layer, "dn_mm", d),
+            Some(Size::Round(d)) => v.set(layer, "shape", "round").set(layer, "od_mm", l.outer_mm.unwrap_or(d)).set(layer, "dn_mm", d),
             Some(Size::Rect(w, h)) => v.set(layer, "shape", "rect").set(layer, "width_mm", w).set(layer, "height_mm", h),
-            None => v.set(layer, "shape", "round"),
+            None => v.set(layer, "shape", "round").set(layer, "od_mm", l.outer_mm),
         };
-        let half = l.size.map_or(0.0, Size::half_height_m);
+        let half = l.half_height_m(To::Invert);
         // The invert is a drain's word; a pressure pipe has none worth keeping.
         let invert = |level: &Level| (l.class.major == "PS").then_some(level.axis_m - half);
         v.set(layer, "material", l.material)

@@ -1,18 +1,17 @@
 //! Point rows.
 
-use super::{
-    codes::{Class, Size, codes},
-    sheet::Row,
+use super::sheet::Row;
+use strata_model::{
+    Crs, Instant,
+    codes::{PipeClass, Size, codes, date},
 };
-use crate::text;
-use strata_model::{Crs, Instant};
 
 pub(super) type Refused = (&'static str, String);
 
 pub(super) struct PointRow {
     pub id: String,
     pub place: String,
-    pub class: Class,
+    pub class: PipeClass,
     pub north: f64,
     pub east: f64,
     pub ground: f64,
@@ -39,7 +38,7 @@ pub(super) fn optional(row: &Row<'_>, field: &str) -> Result<Option<f64>, Refuse
     row.number(field).map_err(|e| ("not-a-number", e))
 }
 
-pub(super) fn class_of(row: &Row<'_>, id: Option<&str>) -> Result<Class, Refused> {
+pub(super) fn class_of(row: &Row<'_>, id: Option<&str>) -> Result<PipeClass, Refused> {
     let c = codes();
     if let Some(text) = row.text("class") {
         return c.class(text).ok_or_else(|| ("unknown-class", format!("`{text}` is no class of pipe")));
@@ -59,26 +58,10 @@ pub(super) fn status_of(row: &Row<'_>) -> Result<Option<i64>, Refused> {
     }
 }
 
-/// `2010`, `2010-05`, `2010/5/1`, `20100501`, `2010年5月`; `Err` for what is no date.
+/// Date of construction; the fault when the cell holds something else.
 pub(super) fn date_of(row: &Row<'_>) -> Result<Option<Instant>, Refused> {
     let Some(t) = row.text("year") else { return Ok(None) };
-    let bad = || ("not-a-date", format!("`{}` is no date of construction", t.chars().take(40).collect::<String>()));
-    let t = t.trim_end_matches(".0");
-    if t.len() == 8 && t.bytes().all(|b| b.is_ascii_digit()) {
-        return Instant::parse(&format!("{}-{}-{}", &t[..4], &t[4..6], &t[6..])).map(Some).map_err(|_| bad());
-    }
-    if t.len() == 6 && t.bytes().all(|b| b.is_ascii_digit()) {
-        return Instant::parse(&format!("{}-{}", &t[..4], &t[4..])).map(Some).map_err(|_| bad());
-    }
-    let parts: Vec<&str> = t.split(['-', '/', '.', '年', '月', '日', ' ', 'T']).filter(|p| !p.is_empty()).take(3).collect();
-    let numbers: Option<Vec<u32>> = parts.iter().map(|p| p.parse().ok()).collect();
-    let iso = match numbers.as_deref() {
-        Some([y]) => format!("{y:04}"),
-        Some([y, m]) => format!("{y:04}-{m:02}"),
-        Some([y, m, d]) => format!("{y:04}-{m:02}-{d:02}"),
-        _ => return Err(bad()),
-    };
-    Instant::parse(&iso).ok().filter(|i| (1800..2200).contains(&i.year())).map(Some).ok_or_else(bad)
+    date(t).map(Some).ok_or_else(|| ("not-a-date", format!("`{}` is no date of construction", t.chars().take(40).collect::<String>())))
 }
 
 pub(super) fn read(row: &Row<'_>, crs: &Crs) -> Result<PointRow, Refused> {
@@ -139,15 +122,5 @@ fn cover(t: &str) -> Option<f64> {
     match Size::parse(t).ok()? {
         Size::Round(d) => Some(mm(d)),
         Size::Rect(w, h) => Some(mm(w.max(h))),
-    }
-}
-
-/// Voltage in kV: `10`, `10kV`, `380V`.
-pub(super) fn kilovolts(t: &str) -> Option<f64> {
-    let u = t.trim().to_ascii_uppercase();
-    match (u.strip_suffix("KV"), u.strip_suffix('V')) {
-        (Some(n), _) => text::number(n),
-        (None, Some(n)) => text::number(n).map(|v| v / 1000.0),
-        _ => text::number(&u),
     }
 }

@@ -1,8 +1,9 @@
 //! A table with its heading understood.
 
-use super::{codes::codes, tables::Table};
+use super::tables::Table;
 use crate::text;
 use std::collections::HashMap;
+use strata_model::codes::codes;
 
 /// What a sheet holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
