@@ -18,9 +18,9 @@ test:
 	@cd tests/web && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; }
 	cargo test --workspace
 
-# The pictures of the documentation, drawn anew (look at each before you commit it).
+# The pictures of the documentation and the references of the picture tests, drawn anew (look at each before you commit it).
 pictures: build
-	tools/pictures.sh $${CARGO_TARGET_DIR:-target}/debug/strata $(CITY)
+	tools/pictures.sh $${CARGO_TARGET_DIR:-target}/debug/strata
 
 bench:
 	benches/run.sh

@@ -25,18 +25,28 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
     let depth = max(dot(v.pos, frame.forward.xyz), frame.misc.w);
     let px_m = depth * frame.misc.z;
     let across = fwidth(v.uv.x) * 4.0;
+    // The tube's axis from the way its measure runs over the surface.
+    let px = dpdx(v.pos);
+    let py = dpdy(v.pos);
+    let face = cross(px, py);
+    let along_x = cross(py, face) * dpdx(v.uv.y) + cross(face, px) * dpdy(v.uv.y);
     let f = bare(v.row);
     // Under the ground pipes are what one has come for: the box that takes the earth away leaves them.
     if draw.params.z < 1.0 && door(v.clip.xy) >= draw.params.z { discard; }
-    let n = normalize(v.normal);
-    let facing = abs(dot(n, normalize(v.pos)));
     let flat_sided = (f.bits & BIT_FLAT) != 0u;
+    let view = normalize(v.pos);
+    let axis = along_x / max(length(along_x), 1e-20);
+    let outward = face * select(1.0, -1.0, dot(face, v.normal) < 0.0) / max(length(face), 1e-20);
+    let n = select(normalize(v.normal), outward, flat_sided);
+    // How the surface faces the eye across the axis: a pipe that runs away from the eye has sides too.
+    let facing = clamp(abs(dot(n, view)) / sqrt(max(1.0 - pow(dot(view, axis), 2.0), 1e-4)), 0.0, 1.0);
     let radius_px = (max(v.uv.z, px_m * pipe_least(v.uv.z)) + px_m * CASING_PX) / px_m;
     // Distance from the silhouette, px: of a round tube from how it faces, of a duct from the edges of its side.
     let s = sqrt(max(1.0 - facing * facing, 0.0));
     let t4 = fract(v.uv.x * 4.0);
     let rim = select((1.0 - s) * radius_px, min(t4, 1.0 - t4) / max(across, 1e-5), flat_sided);
-    let core = smoothstep(CASING_PX - 0.5, CASING_PX + 0.6, rim);
+    let edge = select(CASING_PX, 0.75, flat_sided);
+    let core = smoothstep(edge - 0.6, edge + 0.5, rim);
     let swatch = linear(f.colour.rgb);
     let dark = luma(swatch) < 0.13;
     let under = frame.time.w == MODE_BELOW;
@@ -141,8 +151,8 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
     let bold = max(band(five.x, -1.0, max(0.10, 0.9 * w.x), w.x), band(five.y, -1.0, max(0.10, 0.9 * w.y), w.y));
     let far = exp(-max(length(v.pos) - 20.0, 0.0) / 70.0);
     let grain = 0.9 + 0.2 * fbm(v.uv.xy / 1.7);
-    var c = mix(UNDER_EARTH, srgb(58.0, 50.0, 44.0) * grain, far);
+    var c = mix(UNDER_EARTH, srgb(66.0, 58.0, 52.0) * grain, far);
     // Lines finer than a pixel would only flicker.
-    c = mix(c, srgb(150.0, 158.0, 166.0), max(fine * 0.8 * clamp(3.0 - max(w.x, w.y), 0.0, 1.0), bold) * far);
+    c = mix(c, srgb(168.0, 176.0, 184.0), max(fine * 0.9 * clamp(3.0 - max(w.x, w.y), 0.0, 1.0), bold) * far);
     return vec4f(c, 0.0);
 }

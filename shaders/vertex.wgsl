@@ -47,7 +47,9 @@ fn placed(v: VertexIn) -> Vertex {
     if role == ROLE_PIPE {
         // Never thinner on the screen than one can see, and a casing around: widen the tube along its normal.
         let px_m = max(dot(out.pos, frame.forward.xyz), frame.misc.w) * frame.misc.z;
-        out.pos += out.normal * (max(px_m * pipe_least(v.uv.z) - v.uv.z, 0.0) + px_m * CASING_PX);
+        // The normals of a duct's corners point between its sides.
+        let corner = select(1.0, 1.4142, (f.bits & 64u) != 0u);
+        out.pos += out.normal * (max(px_m * pipe_least(v.uv.z) - v.uv.z, 0.0) + px_m * CASING_PX) * corner;
     }
     if role == ROLE_TREE_CROWN { out.uv = vec4f(v.position.xy, v.position.z, v.scale.z); }
     out.plan = vec3f(draw.world.xy + p.xy, draw.params.w + p.z);

@@ -2,6 +2,7 @@
 
 mod browser;
 mod command_line;
+mod golden;
 mod http;
 mod judges;
 mod pictures;

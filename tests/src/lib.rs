@@ -1,5 +1,7 @@
 //! What every end-to-end test leans on: the real binary, one synthetic city made once, real data where it is.
 
+pub mod picture;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -111,6 +113,17 @@ impl Server {
             etag: header("etag"),
             body: answer.body_mut().with_config().limit(256 << 20).read_to_vec().unwrap_or_else(|e| panic!("GET {path}: {e}")),
         }
+    }
+    /// A write with the token; the answer's JSON, or null where it has none.
+    pub fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).build().into();
+        let request = agent.post(format!("{}{path}", self.url)).header("authorization", format!("Bearer {}", self.token));
+        let mut answer = request.send_json(body).unwrap_or_else(|e| panic!("POST {path}: {e}"));
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string().unwrap_or_default();
+        assert!((200..300).contains(&status), "POST {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
     }
     pub fn json(&self, path: &str) -> serde_json::Value {
         let a = self.get(path, true);

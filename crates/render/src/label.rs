@@ -33,7 +33,10 @@ pub struct Label {
     /// Smaller is more important: what would touch an earlier label is left out.
     pub rank: i64,
     pub kind: Kind,
-    /// Nothing of the same text stands nearer than this, px.
+    /// What it says at heart: two of the same kind and subject keep `apart_px` between them.
+    #[serde(skip)]
+    pub subject: String,
+    #[serde(skip)]
     pub apart_px: f32,
     /// Distance along the view axis, m, when bodies in front of it hide it.
     #[serde(skip)]
@@ -43,8 +46,10 @@ pub struct Label {
 impl Label {
     /// Upright, with a pale halo.
     pub fn new(kind: Kind, text: impl Into<String>, at: [f32; 2], size_px: f32, rank: i64) -> Self {
+        let text = text.into();
         Self {
-            text: text.into(),
+            subject: text.clone(),
+            text,
             at,
             angle_deg: 0.0,
             size_px,
@@ -113,7 +118,7 @@ pub fn place(mut list: Vec<Label>, size: [u32; 2], width_px: &dyn Fn(&str, f32) 
     for l in list {
         let r = Turned::of(&l, width_px(&l.text, l.size_px));
         let twin = |o: &Label| {
-            l.apart_px > 0.0 && o.text == l.text && o.kind == l.kind && (o.at[0] - l.at[0]).hypot(o.at[1] - l.at[1]) < l.apart_px
+            l.apart_px > 0.0 && o.subject == l.subject && o.kind == l.kind && (o.at[0] - l.at[0]).hypot(o.at[1] - l.at[1]) < l.apart_px
         };
         if l.text.is_empty() || !r.inside(size) || taken.iter().any(|(t, o)| t.touches(&r) || twin(o)) || !seen(&l) {
             continue;

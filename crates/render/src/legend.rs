@@ -207,13 +207,11 @@ pub fn underground(mode: Mode) -> Section {
     ];
     match mode {
         Mode::Xray => {
-            let colours = (0..5).map(|i| [0, 1, 2].map(|k| (255.0 * (i as f32) / 4.0 * 0.45 * [0.85, 0.82, 0.77][k]) as u8)).collect();
-            rows.push(entry(
-                Swatch::Ramp { colours, ticks: vec!["0".into(), "3".into(), "6 m".into()] },
-                "",
-                "埋深愈大愈淡",
-                "Fainter with depth",
-            ));
+            // A storm drain in 0 and in 6 m, as `shaders/underground.wgsl` fades it into the ground.
+            let (drain, ground) = (crate::features::pipe_class("PS", "WS"), [217.0, 211.0, 199.0]);
+            let faded = [0, 1, 2].map(|k| (ground[k] * 0.45 + f32::from(drain[k]) * 0.55f32).round() as u8);
+            let ticks = vec!["0".into(), "3".into(), "6 m".into()];
+            rows.push(entry(Swatch::Ramp { colours: vec![drain, faded], ticks }, "", "埋深愈大愈淡", "Fainter with depth"));
         }
         Mode::Cutaway => {
             rows.push(entry(Swatch::Line { ink: [120, 190, 236], width: 3.0, dash: [9.0, 6.0] }, "", "冻深 1.69 m", "Frost line"));

@@ -82,7 +82,9 @@ fn ruler(view: &View, size_m: [f32; 3], on: On<'_>, label: Write<'_>) -> Vec<Lab
             }
             if let Some((p, _)) = on(at.extend(z)) {
                 let text = if metre == 6 { "6 m".to_owned() } else { metre.to_string() };
-                out.push(label(text, p, 100 + 10 * k as i64 + i64::from(metre)));
+                // Where not every number finds room, the even ones do.
+                let even = if metre % 2 == 0 { 0 } else { 50 };
+                out.push(label(text, p, 100 + even + 10 * k as i64 + i64::from(metre)));
             }
         }
     }
@@ -98,24 +100,25 @@ fn ruler(view: &View, size_m: [f32; 3], on: On<'_>, label: Write<'_>) -> Vec<Lab
     out
 }
 
-/// East and north of the strong lines, 50 m apart, near the eye.
+/// Each line of the grid named once, near the eye: eastings along one row of the grid, northings along one column.
 fn grid(view: &View, grid: PlanGrid, on: On<'_>, label: Write<'_>) -> Vec<Label> {
+    const STEP_M: f64 = 10.0;
     let eye = view.eye_in_enu.truncate();
     let ahead = view.forward_in_enu.as_dvec3().truncate().normalize_or_zero();
-    let centre = grid.working_from_enu(eye + ahead * 25.0);
+    let whole = |p: DVec2| (p / STEP_M).round();
+    let row = whole(grid.working_from_enu(eye + ahead * 26.0));
+    let column = whole(grid.working_from_enu(eye + ahead * 26.0 + DVec2::new(-ahead.y, ahead.x) * 9.0));
     let mut out = Vec::new();
-    let step = 10.0;
-    let near = |v: f64| (v / step).round() as i64;
-    for i in -4..=4 {
-        for j in -4..=4 {
-            let (e, n) = (near(centre.x) + i, near(centre.y) + j);
-            let at = grid.enu_from_working(DVec2::new(e as f64, n as f64) * step);
-            let Some((p, far)) = on(at.extend(0.0)) else { continue };
-            if far < 6.0 || far > 70.0 {
-                continue;
+    for i in -9..=9 {
+        let east = (row + DVec2::new(f64::from(i), 0.5)) * STEP_M;
+        let north = (column + DVec2::new(0.5, f64::from(i))) * STEP_M;
+        for (at, along, text) in [(east, DVec2::Y, format!("E {:.0}", east.x)), (north, DVec2::X, format!("N {:.0}", north.y))] {
+            let place = |p: DVec2| on(grid.enu_from_working(p).extend(0.0));
+            if let (Some((p, far)), Some((q, _))) = (place(at), place(at + along))
+                && (5.0..75.0).contains(&far)
+            {
+                out.push(Label { apart_px: 1.0, ..label(text, p, 400 + far as i64).along(p, q) });
             }
-            let text = format!("E {} N {}", e * 10, n * 10);
-            out.push(Label { apart_px: 1.0, ..label(text, p, 400 + far as i64) });
         }
     }
     out
@@ -183,6 +186,7 @@ mod tests {
             }
             // Deeper is lower on the screen, on each staff.
             let staff: Vec<&Label> = words.iter().filter(|l| (100..107).contains(&l.rank)).collect();
+            assert_eq!(staff.len(), 4, "0, 2, 4, 6 m first");
             assert!(staff.windows(2).all(|w| w[1].at[1] > w[0].at[1] + 2.0), "{heading}");
             assert!(words.iter().filter(|l| l.text.contains("1.69")).count() == 2);
         }

@@ -65,11 +65,13 @@ impl Picture {
         {
             let file = std::io::BufWriter::new(std::fs::File::create(&aside)?);
             let mut encoder = png::Encoder::new(file, self.size[0], self.size[1]);
-            encoder.set_color(png::ColorType::Rgba);
+            encoder.set_color(png::ColorType::Rgb);
             encoder.set_depth(png::BitDepth::Eight);
             let io = |e: png::EncodingError| std::io::Error::other(e);
             let mut writer = encoder.write_header().map_err(io)?;
-            writer.write_image_data(&self.rgba).map_err(io)?;
+            // Every picture is opaque.
+            let rgb: Vec<u8> = self.rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+            writer.write_image_data(&rgb).map_err(io)?;
             writer.finish().map_err(io)?;
         }
         Ok(std::fs::rename(aside, path)?)

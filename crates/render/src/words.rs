@@ -452,14 +452,10 @@ impl Writer<'_> {
             _ => format!("← {}", label.text),
         };
         let hidden = (self.look.mode == Mode::Surface).then_some(far_m);
-        Some(Label {
-            text,
-            ink: l.ink[self.dark],
-            halo: self.halo,
-            apart_px: if street { 420.0 } else { 260.0 } * self.text_px / 14.0,
-            far_m: hidden,
-            ..label
-        })
+        // A pipe is known by its letters: one word for a stretch of street is enough.
+        let subject = l.texts.last().unwrap_or(&label.text).clone();
+        let apart_px = if street { 30.0 } else { 17.0 } * self.text_px;
+        Some(Label { text, subject, ink: l.ink[self.dark], halo: self.halo, apart_px, far_m: hidden, ..label })
     }
     fn in_cut(&self, p: DVec3) -> bool {
         let half = self.look.cut_m.map(|v| f64::from(v) / 2.0);
@@ -485,7 +481,8 @@ impl Writer<'_> {
         };
         let hidden = (mode == Mode::Surface).then_some(far_m);
         let ink = if s.kind == Kind::Parcel { [40, 50, 60] } else { PLAIN[self.dark][..].try_into().unwrap_or([0; 3]) };
-        Some(Label { ink, halo: self.halo, far_m: hidden, ..Label::new(s.kind, text.clone(), at, size_px, rank) })
+        let apart_px = if s.kind == Kind::Cover { 4.0 * self.text_px } else { 0.0 };
+        Some(Label { ink, halo: self.halo, far_m: hidden, apart_px, ..Label::new(s.kind, text.clone(), at, size_px, rank) })
     }
 
     /// Values of contours: of each line the piece that lies flattest near the picture's middle.

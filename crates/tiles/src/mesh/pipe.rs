@@ -61,12 +61,14 @@ fn circle(r: f64, sides: usize) -> Profile {
 fn rectangle(width: f64, height: f64) -> Profile {
     let (x, y) = (width / 2.0, height / 2.0);
     let corner = [[x, -y], [x, y], [-x, y], [-x, -y]];
-    let normal = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]];
+    // Outward from the axis, between two sides: who widens a duct along its normals widens it to both.
+    let half = std::f64::consts::FRAC_1_SQRT_2;
+    let outward = corner.map(|c| [c[0].signum() * half, c[1].signum() * half]);
     let corners = (0..4)
         .flat_map(|s| {
-            [(corner[s], s as f64 / 4.0), (corner[(s + 1) % 4], (s + 1) as f64 / 4.0)].map(|(offset, turn)| Corner {
-                offset,
-                normal: normal[s],
+            [(s, s as f64 / 4.0), ((s + 1) % 4, (s + 1) as f64 / 4.0)].map(|(k, turn)| Corner {
+                offset: corner[k],
+                normal: outward[k],
                 turn,
             })
         })
