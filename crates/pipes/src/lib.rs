@@ -7,16 +7,22 @@
 //! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
 //! - [`network`]: pipes of one class as a graph; [`joining`]: how their ends come together; [`walk`]: ways through it
 //! - [`trace`]: upstream, downstream, connected, shortest way, pressure zone
+//! - [`segments`], [`isolation`]: what valves can cut out, and what it takes; [`users`]: who hangs on which pipe;
+//!   [`isolate`]: a burst
 //! - [`consistency`]: what is wrong with a network as surveyed
 //! - [`statistics`]: how much of what, by any attribute
 
 mod ask;
 pub mod consistency;
+pub mod isolate;
+pub mod isolation;
 pub mod joining;
 pub mod network;
 pub mod pipe;
+pub mod segments;
 pub mod statistics;
 pub mod trace;
+pub mod users;
 pub mod walk;
 
 pub use pipe::{Class, Pipe, Section};
@@ -24,4 +30,4 @@ pub use pipe::{Class, Pipe, Section};
 use strata_engine::Analysis;
 
 /// Every analysis of this room, for the doors.
-pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS, &consistency::TOPOLOGY, &trace::TRACE];
+pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS, &consistency::TOPOLOGY, &trace::TRACE, &isolate::ISOLATE, &isolate::SEGMENTS];
