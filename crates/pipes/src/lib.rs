@@ -7,6 +7,8 @@
 //! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
 //! - [`network`]: pipes of one class as a graph; [`joining`]: how their ends come together; [`walk`]: ways through it
 //! - [`trace`]: upstream, downstream, connected, shortest way, pressure zone
+//! - [`segments`], [`isolation`]: what valves can cut out, and what it takes; [`users`]: who hangs on which pipe;
+//!   [`isolate`]: a burst
 //! - [`consistency`]: what is wrong with a network as surveyed
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
 //! - [`statistics`]: how much of what, by any attribute
@@ -20,8 +22,12 @@ pub mod joining;
 pub mod network;
 pub mod pipe;
 pub mod rules;
+pub mod isolate;
+pub mod isolation;
+pub mod segments;
 pub mod statistics;
 pub mod trace;
+pub mod users;
 pub mod walk;
 
 pub use pipe::{Class, Pipe, Section};
@@ -34,4 +40,6 @@ pub const ANALYSES: &[&Analysis] = &[
     &consistency::TOPOLOGY,
     &trace::TRACE,
     &clearance::CLEARANCE,
+    &isolate::ISOLATE,
+    &isolate::SEGMENTS,
 ];

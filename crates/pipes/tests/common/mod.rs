@@ -1,6 +1,8 @@
 //! The synthetic district in an engine, and small hand-made cities.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod graph;
+
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, sync::Arc};
 use strata_citygen::District;

@@ -1,0 +1,376 @@
+//! Segments as WNTR finds them, isolations as an exhaustive search finds them, bursts in the district.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{
+    City, Hand,
+    graph::{layer, network, same_partition},
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+use serde_json::json;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    path::Path,
+    process::Command,
+    time::Instant,
+};
+use strata_pipes::{
+    isolate::{ISOLATE, SEGMENTS},
+    network::Network,
+    segments::{Segments, Valve},
+};
+
+#[derive(Deserialize)]
+struct Fixture {
+    links: Vec<[String; 3]>,
+    sources: Vec<String>,
+    layers: Vec<Layer>,
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    placement: String,
+    valves: Vec<[String; 2]>,
+    nodes: Vec<(String, u32)>,
+    links: Vec<(String, u32)>,
+}
+
+/// Panics where the two do not cut the network into the same parts; gives how many.
+fn compare(
+    net: &Network,
+    segments: &Segments,
+    nodes: impl Iterator<Item = (String, u32)>,
+    links: impl Iterator<Item = (String, u32)>,
+) -> usize {
+    let nodes = nodes.map(|(id, s)| (s, segments.of_node[net.node_of(&id).unwrap() as usize]));
+    let links = links.map(|(id, s)| (s, segments.of_edge[net.edges_of(&id).unwrap().start as usize]));
+    let pairs: Vec<_> = nodes.chain(links).collect();
+    assert_eq!(pairs.len(), net.nodes.len() + net.edges.len());
+    same_partition(pairs.into_iter()).unwrap_or_else(|i| panic!("the {i}th element stands in another segment"))
+}
+
+#[test]
+fn segments_of_net3_are_those_that_wntr_finds() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/net3-segments.json")).unwrap();
+    let fixture: Fixture = serde_json::from_str(&text).unwrap();
+    let net = network(&fixture.links, &fixture.sources);
+    assert_eq!(fixture.layers.len(), 5);
+    for l in fixture.layers {
+        let segments = Segments::new(&net, layer(&net, &l.valves));
+        let n = compare(&net, &segments, l.nodes.into_iter(), l.links.into_iter());
+        assert_eq!(n, segments.count, "{} with {} valves", l.placement, l.valves.len());
+    }
+}
+
+/// A python that has WNTR: `STRATA_PYTHON`.
+fn python_with(module: &str) -> Option<String> {
+    let python = std::env::var("STRATA_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has = Command::new(&python).args(["-c", &format!("import {module}")]).output().is_ok_and(|o| o.status.success());
+    if !has {
+        println!("skipped: `{python}` has no {module} (STRATA_PYTHON names another)");
+    }
+    has.then_some(python)
+}
+
+fn data() -> Option<std::path::PathBuf> {
+    let place =
+        std::env::var_os("STRATA_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), Into::into);
+    if !place.is_dir() {
+        println!("skipped: no real data at {}", place.display());
+        return None;
+    }
+    Some(place)
+}
+
+#[test]
+fn segments_of_bwsn_2_are_those_that_wntr_finds() {
+    #[derive(Deserialize)]
+    struct Found {
+        seconds: f64,
+        links: Vec<[String; 3]>,
+        sources: Vec<String>,
+        valves: Vec<[String; 2]>,
+        node_segments: HashMap<String, u32>,
+        link_segments: HashMap<String, u32>,
+    }
+    let (Some(data), Some(python)) = (data(), python_with("wntr")) else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/valve_segments.py");
+    let out = Command::new(python)
+        .arg(script)
+        .arg(data.join("epanet/networks/BWSN_Network_2.inp"))
+        .args(["strategic", "2", "1"])
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let found: Found = serde_json::from_slice(&out.stdout).unwrap();
+    let net = network(&found.links, &found.sources);
+    let valves = layer(&net, &found.valves);
+    assert_eq!(valves.len(), 6_271);
+    let began = Instant::now();
+    let segments = Segments::new(&net, valves);
+    let ours = began.elapsed().as_secs_f64();
+    let n = compare(&net, &segments, found.node_segments.into_iter(), found.link_segments.into_iter());
+    println!("BWSN-2: {n} segments; WNTR {:.1} s CPU, here {:.2} ms", found.seconds, ours * 1e3);
+    assert_eq!(n, segments.count);
+    assert!(ours < found.seconds / 10.0);
+}
+
+/// A network of a dozen pipes with valves, sources and closed valves, by names.
+struct Small {
+    links: Vec<[String; 3]>,
+    sources: Vec<String>,
+    ends: Vec<([String; 2], bool)>,
+}
+
+fn small(rng: &mut ChaCha8Rng) -> Small {
+    let n = rng.random_range(3..9);
+    let links: Vec<[String; 3]> = (0..rng.random_range(n..n + 5))
+        .map(|i| {
+            let a = rng.random_range(0..n);
+            let b = (a + rng.random_range(1..n)) % n;
+            [format!("p{i}"), format!("n{a}"), format!("n{b}")]
+        })
+        .collect();
+    let mut sources: Vec<String> = (0..rng.random_range(1..3)).map(|_| format!("n{}", rng.random_range(0..n))).collect();
+    sources.dedup();
+    let mut ends = Vec::new();
+    for l in &links {
+        for k in [1, 2] {
+            if ends.len() < 10 && rng.random_bool(0.35) {
+                ends.push(([l[0].clone(), l[k].clone()], rng.random_bool(0.15)));
+            }
+        }
+    }
+    Small { links, sources, ends }
+}
+
+impl Small {
+    /// Pipes and points ("p3", "n2") that a source reaches when these valves are shut: written on names, a fixpoint.
+    fn wet(&self, shut: &HashSet<usize>) -> BTreeSet<&str> {
+        let barred =
+            |pipe: &str, node: &str| self.ends.iter().enumerate().any(|(i, (e, _))| shut.contains(&i) && e[0] == pipe && e[1] == node);
+        let points: HashSet<&str> = self.links.iter().flat_map(|l| [l[1].as_str(), l[2].as_str()]).collect();
+        let mut wet: BTreeSet<&str> = self.sources.iter().map(String::as_str).filter(|s| points.contains(s)).collect();
+        loop {
+            let before = wet.len();
+            for l in &self.links {
+                for node in [&l[1], &l[2]] {
+                    if !barred(&l[0], node) && (wet.contains(l[0].as_str()) || wet.contains(node.as_str())) {
+                        wet.insert(&l[0]);
+                        wet.insert(node);
+                    }
+                }
+            }
+            if wet.len() == before {
+                return wet;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_set_of_valves_loses_less_or_is_smaller_than_the_one_found() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let (mut tried, mut with_stuck, mut cut, mut other) = (0, 0, 0, 0);
+    while tried < 400 {
+        let s = small(&mut rng);
+        let net = network(&s.links, &s.sources);
+        let valves: Vec<Valve> = layer(&net, &s.ends.iter().map(|e| e.0.clone()).collect::<Vec<_>>())
+            .into_iter()
+            .zip(&s.ends)
+            .map(|(v, e)| Valve { closed: e.1, ..v })
+            .collect();
+        let segments = Segments::new(&net, valves);
+        let stuck: HashSet<usize> = (0..s.ends.len()).filter(|_| rng.random_bool(0.2)).collect();
+        let standing: HashSet<usize> = (0..s.ends.len()).filter(|i| s.ends[*i].1).collect();
+        let broken = &s.links[rng.random_range(0..s.links.len())][0];
+        let before = s.wet(&standing);
+        let edge = net.edges_of(broken).unwrap().start;
+        let found = segments.isolate(&[segments.of_edge[edge as usize]], &stuck.iter().map(|i| *i as u32).collect());
+        assert_eq!(found.fed, before.contains(broken.as_str()));
+        // Every subset of the valves that can be turned.
+        let free: Vec<usize> = (0..s.ends.len()).filter(|i| !stuck.contains(i) && !standing.contains(i)).collect();
+        let best = (0..1usize << free.len())
+            .filter_map(|mask| {
+                let mut shut = standing.clone();
+                shut.extend((0..free.len()).filter(|k| mask >> k & 1 == 1).map(|k| free[k]));
+                let wet = s.wet(&shut);
+                (!wet.contains(broken.as_str())).then(|| (before.len() - wet.len(), mask.count_ones() as usize))
+            })
+            .min();
+        if found.sources > 0 {
+            // A source stands in what must be shut: no valve helps.
+            assert_eq!(best, None);
+            continue;
+        }
+        let mut shut = standing.clone();
+        shut.extend(found.close.iter().map(|v| *v as usize));
+        let wet = s.wet(&shut);
+        assert!(!wet.contains(broken.as_str()));
+        assert_eq!(Some((before.len() - wet.len(), found.close.len())), best, "{:?} {:?} {broken} stuck {stuck:?}", s.links, s.ends);
+        // What is lost is what is shut or cut off, by name.
+        let gone: HashSet<u32> = found.shut.iter().chain(&found.cut_off).copied().collect();
+        for l in &s.links {
+            let segment = segments.of_edge[net.edges_of(&l[0]).unwrap().start as usize];
+            let lost = before.contains(l[0].as_str()) && !wet.contains(l[0].as_str());
+            assert_eq!(gone.contains(&segment) && segments.is_fed(segment), lost, "{}", l[0]);
+        }
+        // Another supply: exactly the closed valves that wet something again when opened, without wetting the break.
+        for v in standing.iter().filter(|v| !stuck.contains(v)) {
+            let mut opened = shut.clone();
+            opened.extend(found.dry.iter().map(|d| *d as usize));
+            let dry = s.wet(&opened);
+            opened.remove(v);
+            let again = s.wet(&opened);
+            let helps = !again.contains(broken.as_str())
+                && found.cut_off.iter().any(|c| {
+                    let id = segments.edges(*c).first().map(|e| net.pipe(*e).id.as_str());
+                    id.is_some_and(|id| again.contains(id) && !dry.contains(id))
+                });
+            let at_cut = segments.sides(*v as u32).iter().any(|s| found.cut_off.contains(s));
+            if helps {
+                assert!(!at_cut || found.other_supply.contains(&(*v as u32)), "{v}");
+            }
+            if found.other_supply.contains(&(*v as u32)) {
+                assert!(again.len() > dry.len() && !again.contains(broken.as_str()), "{v}");
+                other += 1;
+            }
+        }
+        tried += 1;
+        with_stuck += usize::from(!found.passed.is_empty());
+        cut += usize::from(!found.cut_off.is_empty());
+    }
+    println!("{tried} networks, {with_stuck} with a stuck valve, {cut} with parts cut off, {other} other supplies");
+    assert!(with_stuck > 40 && cut > 40 && other > 3);
+}
+
+#[test]
+fn a_burst_in_the_district_names_valves_users_and_hydrants() {
+    let (city, layers) = City::district(42);
+    let worst = city.ask(&SEGMENTS, json!({ "class": "JS", "limit": 5 })).unwrap();
+    println!("{} segments, {} valves, worst {}", worst["segments"], worst["valves"], worst["worst"][0]["lost"]);
+    let people: Vec<f64> = worst["worst"].as_array().unwrap().iter().map(|w| w["lost"]["people"].as_f64().unwrap()).collect();
+    assert!(people.len() == 5 && people[0] > 0.0 && people.windows(2).all(|w| w[0] >= w[1]));
+    let broken = worst["worst"][0]["pipe"].as_str().unwrap();
+    let answer = city.ask(&ISOLATE, json!({ "at": broken })).unwrap();
+    assert_eq!(answer["lost"]["people"].as_f64(), Some(people[0]));
+    println!("{}", json!({ "close": answer["close"].as_array().unwrap().len(), "lost": answer["lost"], "cut_off": answer["cut_off"] }));
+    let (close, pipes) = (answer["close"].as_array().unwrap(), answer["pipes"].as_array().unwrap());
+    assert!(!close.is_empty() && pipes.iter().any(|p| p["id"] == broken) && answer["fed"] == true);
+    // By the table: a flood from the pipe that turns at valves meets exactly these pipes and these valves.
+    let (layer, features) = layers.iter().find(|l| l.0.id.as_str() == "pipes").unwrap();
+    let (point_layer, points) = layers.iter().find(|l| l.0.id.as_str() == "pipe_points").unwrap();
+    let kind: HashMap<&str, &str> = points.iter().map(|f| (f.id.as_str(), f.text(point_layer, "kind").unwrap())).collect();
+    let water: Vec<(&str, [&str; 2])> = features
+        .iter()
+        .filter(|f| f.text(layer, "class") == Some("JS"))
+        .map(|f| (f.id.as_str(), ["start_point", "end_point"].map(|n| f.text(layer, n).unwrap())))
+        .collect();
+    let (mut flood, mut border) = (BTreeSet::from([broken]), BTreeSet::new());
+    loop {
+        let before = flood.len();
+        let open: HashSet<&str> = water.iter().filter(|w| flood.contains(w.0)).flat_map(|w| w.1).filter(|p| kind[p] != "valve").collect();
+        flood.extend(water.iter().filter(|w| w.1.iter().any(|p| open.contains(p))).map(|w| w.0));
+        border.extend(water.iter().filter(|w| flood.contains(w.0)).flat_map(|w| w.1).filter(|p| kind[p] == "valve"));
+        if flood.len() == before {
+            break;
+        }
+    }
+    let of = |list: &serde_json::Value, why: &str| -> BTreeSet<String> {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .filter(|p| why.is_empty() || p["why"] == why)
+            .map(|p| p["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let owned = |s: &BTreeSet<&str>| s.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<String>>();
+    assert_eq!(of(&answer["pipes"], "shut"), owned(&flood));
+    assert_eq!(&of(&answer["close"], "") | &of(&answer["dry"], ""), owned(&border));
+    // The next ring: with the first valve stuck, more is lost, as the first answer foretold.
+    let first = close[0]["id"].as_str().unwrap();
+    let next = city.ask(&ISOLATE, json!({ "at": broken, "stuck": [first] })).unwrap();
+    let more = next["lost"]["length_m"].as_f64().unwrap() - answer["lost"]["length_m"].as_f64().unwrap();
+    assert!(more > 0.0 && (more - close[0]["if_stuck"]["length_m"].as_f64().unwrap()).abs() < 0.01, "{more}");
+    assert_eq!(next["passed"][0]["id"], first);
+    // Users: the nearest water pipe to each building, by looking at every pipe.
+    let (building_layer, buildings) = layers.iter().find(|l| l.0.id.as_str() == "buildings").unwrap();
+    let lines: Vec<(&str, [[f64; 3]; 2])> = features
+        .iter()
+        .filter(|f| f.text(layer, "class") == Some("JS"))
+        .map(|f| match &f.geometry {
+            strata_model::Geometry::LineString(l) => (f.id.as_str(), [l[0], l[l.len() - 1]]),
+            g => panic!("{g:?}"),
+        })
+        .collect();
+    let gone = of(&next["pipes"], "");
+    let now = strata_model::Instant::from_ymd(2026, 6, 1);
+    let (mut served, mut dwellings) = (0, 0.0);
+    for b in buildings.iter().filter(|b| b.valid.contains(now)) {
+        let strata_model::Geometry::Polygon(p) = &b.geometry else { continue };
+        let c = p.plan_centroid();
+        let far = |l: &[[f64; 3]; 2]| {
+            let (d, e) = ([l[1][0] - l[0][0], l[1][1] - l[0][1]], [c[0] - l[0][0], c[1] - l[0][1]]);
+            let t = ((d[0] * e[0] + d[1] * e[1]) / (d[0] * d[0] + d[1] * d[1])).clamp(0.0, 1.0);
+            (e[0] - d[0] * t).hypot(e[1] - d[1] * t)
+        };
+        let (id, d) = lines.iter().map(|(id, l)| (*id, far(l))).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+        if d <= 150.0 && gone.contains(id) {
+            served += 1;
+            dwellings += b.number(building_layer, "units").unwrap_or(0.0);
+        }
+    }
+    assert!(served > 0);
+    assert_eq!((next["lost"]["buildings"].as_u64(), next["lost"]["dwellings"].as_f64()), (Some(served), Some(dwellings)));
+    assert_eq!(next["lost"]["people"].as_f64(), Some((dwellings * 2.62).round()));
+    for class in ["RQ", "RL"] {
+        assert!(city.ask(&SEGMENTS, json!({ "class": class, "limit": 1 })).unwrap()["segments"].as_u64() > Some(50));
+    }
+}
+
+#[test]
+fn bad_questions_and_odd_networks_get_clear_answers() {
+    let ends = |a: &str, b: &str| vec![("start_point", strata_model::Value::from(a)), ("end_point", strata_model::Value::from(b))];
+    let mut h = Hand::default();
+    h.point("V", "JS", "valve", [50.0, 0.0, 0.0]).point("E", "JS", "cap", [100.0, 0.0, 0.0]);
+    h.pipe("a", "JS", &[[0.0, 0.0, 0.0], [50.0, 0.0, 0.0]], &ends("S", "V"));
+    h.pipe("b", "JS", &[[50.0, 0.0, 0.0], [100.0, 0.0, 0.0]], &ends("V", "E"));
+    h.pipe("loop", "JS", &[[100.0, 0.0, 0.0], [110.0, 9.0, 0.0], [100.0, 0.0, 0.0]], &ends("E", "E"));
+    // No source: nothing is fed, so nothing need be closed, and nothing is lost unmeant.
+    let answer = h.city().ask(&ISOLATE, json!({ "at": "loop" })).unwrap();
+    assert_eq!((answer["fed"].as_bool(), answer["close"].as_array().unwrap().len()), (Some(false), 0));
+    assert_eq!((answer["dry"][0]["id"].as_str(), answer["pipes"].as_array().unwrap().len()), (Some("V"), 2));
+    h.point("S", "JS", "source", [0.0, 0.0, 0.0]);
+    let city = h.city();
+    let answer = city.ask(&ISOLATE, json!({ "at": "b" })).unwrap();
+    assert_eq!(answer["close"][0]["id"], "V");
+    assert!((answer["lost"]["length_m"].as_f64().unwrap() - 50.0 - 2.0 * 181f64.sqrt()).abs() < 0.001);
+    // The valve stuck: the source itself must stop.
+    let answer = city.ask(&ISOLATE, json!({ "at": "b", "stuck": ["V"] })).unwrap();
+    assert_eq!((answer["sources_inside"].as_u64(), answer["passed"][0]["id"].as_str()), (Some(1), Some("V")));
+    // The valve itself broken.
+    let answer = city.ask(&ISOLATE, json!({ "at": "V" })).unwrap();
+    assert_eq!((answer["pipes"].as_array().unwrap().len(), answer["sources_inside"].as_u64()), (3, Some(1)));
+    // Valves at pipe ends, instead of the points.
+    let answer = city.ask(&ISOLATE, json!({ "at": "b", "valves": [{ "pipe": "a", "point": "S" }] })).unwrap();
+    assert_eq!((answer["close"][0]["pipe"].as_str(), answer["close"][0]["point"].as_str()), (Some("a"), Some("S")));
+    for (inputs, place) in [
+        (json!({ "class": "JS" }), "/at"),
+        (json!({ "at": "b", "valves": 7 }), "/valves"),
+        (json!({ "at": "b", "valves": [{ "pipe": "a" }] }), "/valves/0"),
+        (json!({ "at": "b", "valves": [{ "pipe": "a", "point": "E" }] }), "/valves/0"),
+        (json!({ "at": "b", "stuck": [1] }), "/stuck"),
+        (json!({ "at": "b", "reach_m": -5 }), "/reach_m"),
+    ] {
+        let e = city.ask(&ISOLATE, inputs.clone()).unwrap_err().to_string();
+        assert!(e.starts_with(place), "{inputs}: {e}");
+    }
+    for inputs in [json!({ "at": "nobody" }), json!({ "at": "b", "stuck": ["E"] }), json!({ "at": "b", "closed": ["nobody"] })] {
+        let e = city.ask(&ISOLATE, inputs.clone()).unwrap_err();
+        assert!(matches!(e, strata_engine::AnalysisError::Missing { .. }), "{inputs}: {e}");
+    }
+}
