@@ -6,11 +6,15 @@
 //!
 //! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
+//! - [`ground`]: the terrain's triangles; [`cover`]: how much ground lies over a pipe, and the frost
 //! - [`statistics`]: how much of what, by any attribute
 
 pub mod clearance;
+pub mod cover;
+pub mod ground;
 #[cfg(test)]
 mod hand;
+mod inputs;
 pub mod pipe;
 pub mod rules;
 pub mod statistics;
