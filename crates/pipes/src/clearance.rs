@@ -135,6 +135,15 @@ fn name_key(class: Class, name: Option<&str>) -> u64 {
     name.bytes().fold(mix(class as u64 + 99), |h, b| mix(h ^ u64::from(b))) | 1
 }
 
+/// Identities of a pipe's start and end: by place and class, and by point number (0: none). Pipes that share one meet there.
+pub(crate) fn end_keys(p: &Pipe) -> [[u64; 2]; 2] {
+    let place = |at: Option<&Point3>| at.map_or(0, |a| place_key(p.class, *a));
+    [
+        [place(p.axis.first()), name_key(p.class, p.start_point.as_deref())],
+        [place(p.axis.last()), name_key(p.class, p.end_point.as_deref())],
+    ]
+}
+
 impl Pieces {
     pub fn new(pipes: &[Pipe]) -> Self {
         let mut out = Self::default();

@@ -90,18 +90,6 @@ pub(crate) fn number(inputs: &Value, name: &str, default: f64, least: f64, most:
     }
 }
 
-/// A choice among a few words; the first is the default.
-pub(crate) fn word<'a>(inputs: &Value, name: &str, words: &[&'a str]) -> Result<&'a str, AnalysisError> {
-    match inputs.get(name).filter(|v| !v.is_null()) {
-        None => Ok(words[0]),
-        Some(v) => words
-            .iter()
-            .copied()
-            .find(|w| v == w)
-            .ok_or_else(|| AnalysisError::input(format!("/{name}"), format!("one of {} is wanted", words.join(", ")))),
-    }
-}
-
 /// A GeoJSON LineString of the inputs: positions with or without height (then not a number).
 pub(crate) fn line_input(inputs: &Value, name: &str) -> Result<Vec<Point3>, AnalysisError> {
     let bad = |reason: &str| AnalysisError::input(format!("/{name}"), reason);
@@ -119,6 +107,16 @@ pub(crate) fn line_input(inputs: &Value, name: &str) -> Result<Vec<Point3>, Anal
         return Err(bad("it has fewer than two different points"));
     }
     Ok(line)
+}
+
+/// A GeoJSON Point of the inputs, in plan.
+pub(crate) fn point_input(inputs: &Value, name: &str) -> Result<Option<[f64; 2]>, AnalysisError> {
+    let Some(v) = inputs.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
+    let number = |k: usize| v["coordinates"].get(k).and_then(Value::as_f64).filter(|x| x.is_finite());
+    match (v["type"] == "Point", number(0), number(1)) {
+        (true, Some(e), Some(n)) => Ok(Some([e, n])),
+        _ => Err(AnalysisError::input(format!("/{name}"), "a GeoJSON Point is wanted")),
+    }
 }
 
 pub(crate) fn text(v: impl serde::Serialize) -> String {

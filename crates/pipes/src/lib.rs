@@ -7,16 +7,20 @@
 //! - [`pipe`]: a feature of a pipe layer as a body: class, outer size, axis, what is known and how well
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
 //! - [`ground`]: the terrain's triangles; [`cover`]: how much ground lies over a pipe, and the frost
+//! - [`section`]: what a vertical plane cuts, as data and drawn to scale; [`profile`]: a chain along its length
 //! - [`statistics`]: how much of what, by any attribute
 
 pub mod clearance;
 pub mod cover;
+mod drawing;
 pub mod ground;
 #[cfg(test)]
 mod hand;
 mod inputs;
 pub mod pipe;
+pub mod profile;
 pub mod rules;
+pub mod section;
 pub mod statistics;
 
 pub use pipe::{Class, Pipe, Section};
