@@ -8,17 +8,23 @@
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
 //! - [`ground`]: the terrain's triangles; [`cover`]: how much ground lies over a pipe, and the frost
 //! - [`section`]: what a vertical plane cuts, as data and drawn to scale; [`profile`]: a chain along its length
+//! - [`excavate`]: a pit and what it touches; [`encroach`]: what is built on pipes; [`risk`]: age and what adds to it
+//! - [`planned`]: a drawn pipe against all of these at once
 //! - [`statistics`]: how much of what, by any attribute
 
 pub mod clearance;
 pub mod cover;
 mod drawing;
+pub mod encroach;
+pub mod excavate;
 pub mod ground;
 #[cfg(test)]
 mod hand;
 mod inputs;
 pub mod pipe;
+pub mod planned;
 pub mod profile;
+pub mod risk;
 pub mod rules;
 pub mod section;
 pub mod statistics;

@@ -2,7 +2,7 @@
 
 use super::{
     Finding, Options, Pieces, Relation, clearances,
-    obstacles::{Near, Obstacle, Slant, against, obstacles},
+    obstacles::{Near, Obstacle, Slant, Surroundings, against, obstacles},
     stacking_rule,
 };
 use crate::{
@@ -81,7 +81,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         things = obstacles(view, area.window().unwrap_or(b).grown(REACH_M))?.0;
         let mut few = Pieces { kinds: pieces.kinds.clone(), ..Pieces::default() };
         few.pieces = pieces.pieces.iter().filter(|p| own(p.pipe as usize)).copied().collect();
-        (near, slants) = against(&few, &things, coverage, keep_sound);
+        (near, slants) = against(&few, &Surroundings::new(&things), coverage, keep_sound);
         near.retain(|n| inside(&n.connection));
         slants.retain(|s| area.holds(s.at));
     }

@@ -6,7 +6,7 @@ use crate::{
     section::{footer, label},
 };
 
-const LEFT_MM: f64 = 30.0;
+const LEFT_MM: f64 = 36.0;
 const ROW_MM: f64 = 11.0;
 const HEADS: [&str; 7] = ["点号", "桩号 m", "地面 m", "管顶 m", "管底 m", "坡度 ‰ / 长 m", "规格"];
 
@@ -91,7 +91,7 @@ pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str) -> Drawing {
 fn table(d: &mut Drawing, p: &Profile, base: f64, right: f64) {
     let row = |i: usize| base + 6.0 + ROW_MM * i as f64;
     for (i, head) in HEADS.iter().enumerate() {
-        d.text("TABLE", BLACK, [LEFT_MM - 1.5, row(i) + 6.5], 2.5, Anchor::End, *head);
+        d.text("TABLE", BLACK, [LEFT_MM - 6.0, row(i) + 6.5], 2.5, Anchor::End, *head);
         d.line("TABLE", pen(BLACK, 0.12), vec![[2.0, row(i)], [right, row(i)]]);
     }
     d.line("TABLE", pen(BLACK, 0.12), vec![[2.0, row(HEADS.len())], [right, row(HEADS.len())]]);
