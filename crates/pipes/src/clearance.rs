@@ -483,7 +483,7 @@ fn sift(judge: &Judge, hits: Vec<Hit>) -> Vec<Hit> {
         // Many pipes at one point: the crossing of any two of a few says enough.
         a.iter().take(16).any(|x| b.iter().take(16).any(|y| key(*x, *y) != key(h.i, h.j) && crosses(*x, *y)))
     };
-    hits.into_par_iter().filter(|h| !linked(h) && !(h.relation == Relation::Beside && next_door(h))).collect()
+    hits.into_par_iter().filter(|h| !(linked(h) || h.relation == Relation::Beside && next_door(h))).collect()
 }
 
 fn worst_of_pairs(judge: &Judge, hits: Vec<Hit>) -> Vec<Finding> {

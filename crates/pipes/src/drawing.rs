@@ -141,7 +141,7 @@ impl Drawing {
         let mut open = "";
         for i in &self.items {
             if i.layer != open {
-                let _ = write!(out, "{}<g data-layer=\"{}\">\n", if open.is_empty() { "" } else { "</g>\n" }, escape(&i.layer));
+                let _ = writeln!(out, "{}<g data-layer=\"{}\">", if open.is_empty() { "" } else { "</g>\n" }, escape(&i.layer));
                 open = &i.layer;
             }
             let fill = i.pen.fill.map_or("none".into(), hex);

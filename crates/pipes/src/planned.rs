@@ -373,7 +373,8 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     faults += checked.slants.len() as u64 + built.iter().filter(|e| e.kind != "control").count() as u64;
     let lawful = if offset > 0.0 && !checked.lawful() { Some(site.lawful_place(&drawn, &surroundings, offset)?) } else { None };
 
-    let (mut owners, mut zones): (BTreeMap<Option<&str>, (u64, f64)>, Vec<Value>) = Default::default();
+    let mut owners: BTreeMap<Option<&str>, (u64, f64)> = BTreeMap::new();
+    let mut zones = Vec::new();
     for p in &site.stock {
         let apart = between(&pipe, p);
         let zone = rules().gas_zone(p);

@@ -86,15 +86,12 @@ pub struct Cross {
     pub nearest_m: Option<f64>,
 }
 
+/// Station and height of the points, and the semi-axes of an ellipse.
+type Outline = (Vec<[f64; 2]>, Option<[f64; 2]>);
+
 /// Outline of a straight piece in a vertical plane through `foot` (plan) along `along` (unit, plan). `None` for a piece that
 /// runs in the plane (less than 3° to it).
-fn outline(
-    axis: [Point3; 2],
-    section: Section,
-    foot: [f64; 2],
-    along: [f64; 2],
-    station: f64,
-) -> Option<(Vec<[f64; 2]>, Option<[f64; 2]>)> {
+fn outline(axis: [Point3; 2], section: Section, foot: [f64; 2], along: [f64; 2], station: f64) -> Option<Outline> {
     let d = [0, 1, 2].map(|k| axis[1][k] - axis[0][k]);
     let length = d.iter().map(|v| v * v).sum::<f64>().sqrt();
     let d = d.map(|v| v / length);

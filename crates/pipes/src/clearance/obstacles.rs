@@ -9,7 +9,10 @@ use super::{Piece, Pieces, Relation, nearest_in_plan};
 use crate::rules::{Kind, Need, Row, Rule, Verdict, judge, rules};
 use rayon::prelude::*;
 use rstar::{AABB, RTree, primitives::GeomWithData, primitives::Rectangle};
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
+};
 use strata_engine::{EngineError, View};
 use strata_model::{Bounds2, FeatureId, Geometry, LayerId, Point3, Polygon, Query, SurfaceKind, Theme};
 
@@ -284,12 +287,11 @@ impl<'a> Surroundings<'a> {
 pub fn against(all: &Pieces, around: &Surroundings, coverage: f64, keep_sound: bool) -> (Vec<Near>, Vec<Slant>) {
     let Surroundings { obstacles, edges, tree, .. } = around;
     let r = rules();
-    let needs: HashMap<(u16, Row), Need> = all
-        .kinds
-        .iter()
-        .enumerate()
-        .flat_map(|(k, kind)| {
-            let of = move |row: Row| Some(((k as u16, row), plan_need(kind, row)?));
+    let used: BTreeSet<u16> = all.pieces.iter().map(|p| p.kind).collect();
+    let needs: HashMap<(u16, Row), Need> = used
+        .into_iter()
+        .flat_map(|k| {
+            let of = move |row: Row| Some(((k, row), plan_need(&all.kinds[k as usize], row)?));
             [Row::Bld, Row::Tree, Row::Shrub, Row::Kerb, Row::Rail, Row::Tram].into_iter().filter_map(of)
         })
         .collect();

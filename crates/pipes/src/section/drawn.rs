@@ -94,7 +94,7 @@ pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str) -> D
         let Some(z) = b.base_m.or_else(|| ground_at(b.from_m)) else { continue };
         let (a, e) = (d.at(b.from_m, z), d.at(b.to_m, z));
         // As far as the paper has room: the labels stand there too.
-        let up = (b.height_m.unwrap_or(3.0) * k * exaggeration).min(LABELS_MM - 8.0).max(2.0);
+        let up = (b.height_m.unwrap_or(3.0) * k * exaggeration).clamp(2.0, LABELS_MM - 8.0);
         d.polygon("BUILDING", pen(BLACK, 0.35).filled([236, 233, 226]), vec![a, e, [e[0], e[1] - up], [a[0], a[1] - up]]);
         d.text("BUILDING", BLACK, [(a[0] + e[0]) / 2.0, a[1] - up / 2.0], 2.5, Anchor::Middle, b.name.as_str());
     }
