@@ -17,6 +17,7 @@ mod join;
 pub mod obstacles;
 
 pub use answer::CLEARANCE;
+pub(crate) use answer::{finding_json, near_json, slant_json};
 pub use body::{Body, Gap, gap, nearest_in_plan, nearest_of_segments};
 pub use join::Plan;
 
@@ -50,7 +51,7 @@ pub struct Piece {
 }
 
 /// Pieces of a list of pipes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Pieces {
     pub pieces: Vec<Piece>,
     pub kinds: Vec<Kind>,
@@ -135,6 +136,15 @@ fn name_key(class: Class, name: Option<&str>) -> u64 {
     name.bytes().fold(mix(class as u64 + 99), |h, b| mix(h ^ u64::from(b))) | 1
 }
 
+/// Identities of a pipe's start and end: by place and class, and by point number (0: none). Pipes that share one meet there.
+pub(crate) fn end_keys(p: &Pipe) -> [[u64; 2]; 2] {
+    let place = |at: Option<&Point3>| at.map_or(0, |a| place_key(p.class, *a));
+    [
+        [place(p.axis.first()), name_key(p.class, p.start_point.as_deref())],
+        [place(p.axis.last()), name_key(p.class, p.end_point.as_deref())],
+    ]
+}
+
 impl Pieces {
     pub fn new(pipes: &[Pipe]) -> Self {
         let mut out = Self::default();
@@ -191,7 +201,8 @@ struct Pair {
     plan_m: f64,
 }
 
-struct Table {
+/// What the rules ask of every two kinds of some pieces.
+pub struct Table {
     pairs: Vec<Pair>,
     n: usize,
     /// For each kind, the farthest that any pair asks in plan.
@@ -199,7 +210,7 @@ struct Table {
 }
 
 impl Table {
-    fn new(kinds: &[Kind]) -> Self {
+    pub fn new(kinds: &[Kind]) -> Self {
         let n = kinds.len();
         let mut pairs = Vec::with_capacity(n * n);
         for a in kinds {
@@ -233,17 +244,17 @@ struct Hit {
 
 struct Judge<'a> {
     pieces: &'a [Piece],
-    table: Table,
+    table: &'a Table,
     options: Options,
     parallel_cos: f64,
     height_share: f64,
 }
 
 impl<'a> Judge<'a> {
-    fn new(all: &'a Pieces, options: Options) -> Self {
+    fn new(all: &'a Pieces, table: &'a Table, options: Options) -> Self {
         Self {
             pieces: &all.pieces,
-            table: Table::new(&all.kinds),
+            table,
             options,
             parallel_cos: rules().value("parallel-angle").to_radians().cos(),
             height_share: rules().value("survey-height-share"),
@@ -388,7 +399,12 @@ impl Ends {
 /// Every pair of pipes that is short of a rule, clashes, or cannot be decided, the worst place of each pair and relation.
 /// With `chosen`, only pairs with a chosen pipe. The worst first.
 pub fn clearances(all: &Pieces, chosen: Option<&HashSet<u32>>, options: Options) -> Result<Vec<Finding>, TooMany> {
-    let judge = Judge::new(all, options);
+    clearances_by(all, &Table::new(&all.kinds), chosen, options)
+}
+
+/// [`clearances`] with a table made before, of the same kinds.
+pub fn clearances_by(all: &Pieces, table: &Table, chosen: Option<&HashSet<u32>>, options: Options) -> Result<Vec<Finding>, TooMany> {
+    let judge = Judge::new(all, table, options);
     let pieces = &all.pieces;
     let found = AtomicUsize::new(0);
     let counted = |hit: Option<Hit>| {
@@ -467,7 +483,7 @@ fn sift(judge: &Judge, hits: Vec<Hit>) -> Vec<Hit> {
         // Many pipes at one point: the crossing of any two of a few says enough.
         a.iter().take(16).any(|x| b.iter().take(16).any(|y| key(*x, *y) != key(h.i, h.j) && crosses(*x, *y)))
     };
-    hits.into_par_iter().filter(|h| !linked(h) && !(h.relation == Relation::Beside && next_door(h))).collect()
+    hits.into_par_iter().filter(|h| !(linked(h) || h.relation == Relation::Beside && next_door(h))).collect()
 }
 
 fn worst_of_pairs(judge: &Judge, hits: Vec<Hit>) -> Vec<Finding> {

@@ -11,6 +11,10 @@
 //!   [`isolate`]: a burst
 //! - [`consistency`]: what is wrong with a network as surveyed
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
+//! - [`ground`]: the terrain's triangles; [`cover`]: how much ground lies over a pipe, and the frost
+//! - [`section`]: what a vertical plane cuts, as data and drawn to scale; [`profile`]: a chain along its length
+//! - [`excavate`]: a pit and what it touches; [`encroach`]: what is built on pipes; [`risk`]: age and what adds to it
+//! - [`planned`]: a drawn pipe against all of these at once
 //! - [`statistics`]: how much of what, by any attribute
 
 mod ask;
@@ -20,11 +24,21 @@ pub mod consistency;
 mod hand;
 pub mod joining;
 pub mod network;
+pub mod cover;
+mod drawing;
+pub mod encroach;
+pub mod excavate;
+pub mod ground;
+mod inputs;
 pub mod pipe;
+pub mod planned;
+pub mod profile;
+pub mod risk;
 pub mod rules;
 pub mod isolate;
 pub mod isolation;
 pub mod segments;
+pub mod section;
 pub mod statistics;
 pub mod trace;
 pub mod users;

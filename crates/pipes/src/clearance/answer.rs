@@ -2,18 +2,21 @@
 
 use super::{
     Finding, Options, Pieces, Relation, clearances,
-    obstacles::{Near, Obstacle, Slant, against, obstacles},
+    obstacles::{Near, Obstacle, Slant, Surroundings, against, obstacles},
     stacking_rule,
 };
 use crate::{
+    inputs::{Area, around, counts, ids, line_json, number, pipe_json, pipes_by_ids, plan_bounds, point_json, put_need, shown},
     pipe::{Pipe, pipes},
-    rules::{Need, Rule, Verdict, rules},
-    statistics::{bounds, polygon},
+    rules::rules,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use strata_engine::{Analysis, AnalysisError, View};
-use strata_model::{Bounds2, Point3};
+use strata_model::Point3;
+
+/// No clause between pipes, and none to a house, asks for more.
+const REACH_M: f64 = 20.0;
 
 pub const CLEARANCE: Analysis = Analysis {
     id: "clearance",
@@ -21,7 +24,7 @@ pub const CLEARANCE: Analysis = Analysis {
     title_zh: "净距与碰撞分析",
     about: "Distances between the outer faces of pipes, and from pipes to buildings, trees, kerbs and tracks, against GB 50289-2016 tables 4.1.9 and 4.1.14: clash, violation, exception (may stand if justified), uncertain (the survey or a missing attribute does not decide), sound. Near-parallel pipes are measured in plan, crossings in space; joined pipes are no conflict.",
     inputs: r#"{"type":"object","properties":{
-        "area":{"description":"Polygon: pipes that meet its box; the whole city when absent","format":"geojson-geometry","type":"object"},
+        "area":{"description":"Polygon: findings inside; the whole city when absent","format":"geojson-geometry","type":"object"},
         "pipes":{"description":"Only pairs with one of these pipes (ids)","type":"array","items":{"type":"string"}},
         "against":{"description":"What pipes are measured to","type":"array","items":{"enum":["pipes","surroundings"]},"default":["pipes","surroundings"]},
         "coverage":{"description":"Survey uncertainty as a multiple of the combined RMSE; 0 judges the measured values alone","type":"number","default":2},
@@ -40,15 +43,7 @@ pub const CLEARANCE: Analysis = Analysis {
 };
 
 fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
-    let area = inputs.get("area").filter(|v| !v.is_null()).map(|v| polygon(v, "/area")).transpose()?;
-    let window = area.as_ref().map(bounds);
-    let ids: Option<Vec<&str>> = match inputs.get("pipes").filter(|v| !v.is_null()) {
-        None => None,
-        Some(v) => {
-            let list = v.as_array().and_then(|a| a.iter().map(Value::as_str).collect());
-            Some(list.ok_or_else(|| AnalysisError::input("/pipes", "a list of ids is wanted"))?)
-        }
-    };
+    let area = Area::new(inputs)?;
     let coverage = number(inputs, "coverage", rules().value("survey-coverage"), 0.0, 10.0)?;
     let keep_sound = inputs.get("sound").and_then(Value::as_bool).unwrap_or(false);
     let limit = number(inputs, "limit", 1000.0, 0.0, 100_000.0)? as usize;
@@ -60,18 +55,14 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
             return Err(AnalysisError::input("/against", "`pipes`, `surroundings` or both are wanted"));
         }
     }
-    let all = pipes(view, window.map(|w| w.grown(20.0).with_all_heights()))?;
-    let chosen = match &ids {
-        None => None,
-        Some(ids) => {
-            let wanted: HashSet<&str> = ids.iter().copied().collect();
-            let found: HashSet<u32> =
-                all.iter().enumerate().filter(|(_, p)| wanted.contains(p.id.as_str())).map(|(i, _)| i as u32).collect();
-            let names: HashSet<&str> = found.iter().map(|i| all[*i as usize].id.as_str()).collect();
-            if let Some(missing) = ids.iter().find(|i| !names.contains(*i)) {
-                return Err(AnalysisError::missing(format!("pipe {}", missing.chars().take(80).collect::<String>())));
-            }
-            Some(found)
+    let (all, chosen) = match ids(inputs, "pipes")? {
+        None => (pipes(view, area.window().map(|w| w.grown(REACH_M).with_all_heights()))?, None),
+        Some(wanted) => {
+            let own = pipes_by_ids(view, &wanted)?;
+            let all = around(view, plan_bounds(own.iter().map(|p| p.axis.as_slice())), REACH_M)?;
+            let wanted: HashSet<&str> = wanted.into_iter().collect();
+            let chosen = all.iter().enumerate().filter(|(_, p)| wanted.contains(p.id.as_str())).map(|(i, _)| i as u32).collect();
+            (all, Some(chosen))
         }
     };
     let pieces = Pieces::new(&all);
@@ -81,36 +72,29 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     } else {
         Vec::new()
     };
-    let inside = |c: &[Point3; 2]| window.is_none_or(|w| c.iter().any(|p| w.contains([p[0], p[1]])));
+    let inside = |c: &[Point3; 2]| c.iter().any(|p| area.holds(*p));
     findings.retain(|f| inside(&f.connection));
     let (mut near, mut slants, mut things) = (Vec::new(), Vec::new(), Vec::new());
     if with_rest && !all.is_empty() {
-        let mut b = Bounds2::EMPTY;
-        let own = |i: usize| chosen.as_ref().is_none_or(|c| c.contains(&(i as u32)));
-        for p in all.iter().enumerate().filter(|(i, _)| own(*i)).flat_map(|(_, p)| &p.axis) {
-            b.extend([p[0], p[1]]);
-        }
-        let found = obstacles(view, window.unwrap_or(b).grown(20.0))?;
-        things = found.0;
+        let own = |i: usize| chosen.as_ref().is_none_or(|c: &HashSet<u32>| c.contains(&(i as u32)));
+        let b = plan_bounds(all.iter().enumerate().filter(|(i, _)| own(*i)).map(|(_, p)| p.axis.as_slice()));
+        things = obstacles(view, area.window().unwrap_or(b).grown(REACH_M))?.0;
         let mut few = Pieces { kinds: pieces.kinds.clone(), ..Pieces::default() };
         few.pieces = pieces.pieces.iter().filter(|p| own(p.pipe as usize)).copied().collect();
-        (near, slants) = against(&few, &things, coverage, keep_sound);
+        (near, slants) = against(&few, &Surroundings::new(&things), coverage, keep_sound);
         near.retain(|n| inside(&n.connection));
-        slants.retain(|s| inside(&[s.at, s.at]));
+        slants.retain(|s| area.holds(s.at));
     }
-    let mut counts: BTreeMap<Verdict, u64> = BTreeMap::new();
-    findings.iter().map(|f| f.verdict).chain(near.iter().map(|n| n.verdict)).for_each(|v| *counts.entry(v).or_default() += 1);
+    let (counts, faults) = counts(findings.iter().map(|f| f.verdict).chain(near.iter().map(|n| n.verdict)));
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
     for f in findings.iter().filter(|f| f.verdict.is_fault()) {
         let mut pair = [all[f.a as usize].class, all[f.b as usize].class];
         pair.sort();
         *classes.entry(format!("{}-{}", pair[0].letters(), pair[1].letters())).or_default() += 1;
     }
-    let faults = counts.iter().filter(|c| c.0.is_fault()).map(|c| c.1).sum::<u64>() + slants.len() as u64;
     let more = findings.len().saturating_sub(limit) + near.len().saturating_sub(limit);
-    let counts: BTreeMap<String, u64> = counts.into_iter().map(|(v, n)| (text(v), n)).collect();
     Ok(json!({
-        "faults": faults,
+        "faults": faults + slants.len() as u64,
         "counts": counts,
         "by_classes": classes,
         "pairs": findings.iter().take(limit).map(|f| finding_json(f, &all)).collect::<Vec<_>>(),
@@ -120,60 +104,13 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     }))
 }
 
-pub(crate) fn number(inputs: &Value, name: &str, default: f64, least: f64, most: f64) -> Result<f64, AnalysisError> {
-    match inputs.get(name).filter(|v| !v.is_null()) {
-        None => Ok(default),
-        Some(v) => v
-            .as_f64()
-            .filter(|x| (least..=most).contains(x))
-            .ok_or_else(|| AnalysisError::input(format!("/{name}"), format!("a number from {least} to {most} is wanted"))),
-    }
-}
-
-pub(crate) fn text(v: impl serde::Serialize) -> String {
-    serde_json::to_value(v).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// Millimetres are what a survey knows.
-pub(crate) fn shown(m: f64) -> f64 {
-    (m * 1e3).round() / 1e3
-}
-
-/// A rule as answers cite it.
-pub(crate) fn rule_json(r: &Rule) -> Value {
-    json!(r)
-}
-
-fn need_json(n: Option<&Need>, out: &mut Value) {
-    let Some(n) = n else {
-        out["rule"] = Value::Null;
-        return;
-    };
-    out["required_m"] = n.most_m.into();
-    if n.least_m < n.most_m {
-        out["required_least_m"] = n.least_m.into();
-    }
-    if let Some(p) = n.plate_m {
-        out["with_plate_m"] = p.into();
-    }
-    out["rule"] = rule_json(&n.rule);
-}
-
-pub(crate) fn line(points: &[Point3]) -> Value {
-    json!({ "type": "LineString", "coordinates": points })
-}
-
-fn short(p: &Pipe) -> Value {
-    json!({ "layer": p.layer, "id": p.id, "class": p.class, "subclass": p.subclass, "dn_mm": p.dn_mm, "owner": p.owner })
-}
-
 pub(crate) fn finding_json(f: &Finding, all: &[Pipe]) -> Value {
     let mut out = json!({
-        "verdict": f.verdict, "relation": f.relation, "a": short(&all[f.a as usize]), "b": short(&all[f.b as usize]),
+        "verdict": f.verdict, "relation": f.relation, "a": pipe_json(&all[f.a as usize]), "b": pipe_json(&all[f.b as usize]),
         "gap_m": shown(f.gap_m), "distance_m": shown(f.distance_m), "angle_deg": f.angle_deg.map(|a| (a * 10.0).round() / 10.0),
-        "uncertainty_m": shown(f.uncertainty_m), "connection": line(&f.connection),
+        "uncertainty_m": shown(f.uncertainty_m), "connection": line_json(&f.connection),
     });
-    need_json(f.need.as_ref(), &mut out);
+    put_need(&mut out, f.need.as_ref());
     if f.relation == Relation::Stacked {
         out["also"] = json!(stacking_rule());
     }
@@ -183,18 +120,18 @@ pub(crate) fn finding_json(f: &Finding, all: &[Pipe]) -> Value {
 pub(crate) fn near_json(n: &Near, all: &[Pipe], things: &[Obstacle]) -> Value {
     let o = &things[n.obstacle as usize];
     let mut out = json!({
-        "verdict": n.verdict, "relation": n.relation, "a": short(&all[n.pipe as usize]),
+        "verdict": n.verdict, "relation": n.relation, "a": pipe_json(&all[n.pipe as usize]),
         "b": { "layer": o.layer, "id": o.id, "kind": o.row.code() },
-        "gap_m": shown(n.gap_m), "uncertainty_m": shown(n.uncertainty_m), "connection": line(&n.connection),
+        "gap_m": shown(n.gap_m), "uncertainty_m": shown(n.uncertainty_m), "connection": line_json(&n.connection),
     });
-    need_json(Some(&n.need), &mut out);
+    put_need(&mut out, Some(&n.need));
     out
 }
 
 pub(crate) fn slant_json(s: &Slant, all: &[Pipe], things: &[Obstacle]) -> Value {
     let o = &things[s.obstacle as usize];
     json!({
-        "a": short(&all[s.pipe as usize]), "b": { "layer": o.layer, "id": o.id, "kind": o.row.code() },
-        "angle_deg": (s.angle_deg * 10.0).round() / 10.0, "rule": rule_json(&s.rule), "at": { "type": "Point", "coordinates": s.at },
+        "a": pipe_json(&all[s.pipe as usize]), "b": { "layer": o.layer, "id": o.id, "kind": o.row.code() },
+        "angle_deg": (s.angle_deg * 10.0).round() / 10.0, "rule": s.rule, "at": point_json(s.at),
     })
 }

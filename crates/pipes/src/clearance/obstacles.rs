@@ -9,7 +9,10 @@ use super::{Piece, Pieces, Relation, nearest_in_plan};
 use crate::rules::{Kind, Need, Row, Rule, Verdict, judge, rules};
 use rayon::prelude::*;
 use rstar::{AABB, RTree, primitives::GeomWithData, primitives::Rectangle};
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
+};
 use strata_engine::{EngineError, View};
 use strata_model::{Bounds2, FeatureId, Geometry, LayerId, Point3, Polygon, Query, SurfaceKind, Theme};
 
@@ -263,18 +266,32 @@ fn edges(all: &[Obstacle]) -> Vec<Edge> {
     out
 }
 
+/// Obstacles with an index, to be asked about more than once.
+pub struct Surroundings<'a> {
+    obstacles: &'a [Obstacle],
+    edges: Vec<Edge>,
+    tree: RTree<Numbered<u32>>,
+    areas: RTree<Numbered<(u32, u32)>>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub fn new(obstacles: &'a [Obstacle]) -> Self {
+        let edges = edges(obstacles);
+        let rectangle = |(i, e): (usize, &Edge)| GeomWithData::new(plan_rectangle(&e.line, e.half_m), i as u32);
+        let tree = RTree::bulk_load(edges.iter().enumerate().map(rectangle).collect());
+        Self { obstacles, edges, tree, areas: areas(obstacles) }
+    }
+}
+
 /// Pipes too near to obstacles (the worst place of each pair), and crossings of tracks that are too slanting.
-pub fn against(all: &Pieces, obstacles: &[Obstacle], coverage: f64, keep_sound: bool) -> (Vec<Near>, Vec<Slant>) {
-    let edges = edges(obstacles);
-    let tree =
-        RTree::bulk_load(edges.iter().enumerate().map(|(i, e)| GeomWithData::new(plan_rectangle(&e.line, e.half_m), i as u32)).collect());
+pub fn against(all: &Pieces, around: &Surroundings, coverage: f64, keep_sound: bool) -> (Vec<Near>, Vec<Slant>) {
+    let Surroundings { obstacles, edges, tree, .. } = around;
     let r = rules();
-    let needs: HashMap<(u16, Row), Need> = all
-        .kinds
-        .iter()
-        .enumerate()
-        .flat_map(|(k, kind)| {
-            let of = move |row: Row| Some(((k as u16, row), plan_need(kind, row)?));
+    let used: BTreeSet<u16> = all.pieces.iter().map(|p| p.kind).collect();
+    let needs: HashMap<(u16, Row), Need> = used
+        .into_iter()
+        .flat_map(|k| {
+            let of = move |row: Row| Some(((k, row), plan_need(&all.kinds[k as usize], row)?));
             [Row::Bld, Row::Tree, Row::Shrub, Row::Kerb, Row::Rail, Row::Tram].into_iter().filter_map(of)
         })
         .collect();
@@ -346,10 +363,11 @@ pub fn against(all: &Pieces, obstacles: &[Obstacle], coverage: f64, keep_sound: 
         a.1.extend(b.1);
         a
     });
-    near.par_extend(under_buildings(all, obstacles, &needs, coverage));
+    near.par_extend(under_buildings(all, around, &needs, coverage));
+    let key = |n: &Near| (n.pipe, n.obstacle, n.relation == Relation::Crossing);
     let worse = |a: &Near, b: &Near| a.verdict.cmp(&b.verdict).then(a.gap_m.total_cmp(&b.gap_m));
-    near.par_sort_by(|a, b| (a.pipe, a.obstacle, a.relation).cmp(&(b.pipe, b.obstacle, b.relation)).then_with(|| worse(a, b)));
-    near.dedup_by_key(|n| (n.pipe, n.obstacle, n.relation));
+    near.par_sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| worse(a, b)));
+    near.dedup_by_key(|n| key(n));
     near.par_sort_by(|a, b| worse(a, b).then((a.pipe, a.obstacle).cmp(&(b.pipe, b.obstacle))));
     (near, slants)
 }
@@ -362,22 +380,23 @@ fn judge_beside(gap_m: f64, need: &Need, u: f64) -> Verdict {
     }
 }
 
+/// Footprints by box.
+fn areas(obstacles: &[Obstacle]) -> RTree<Numbered<(u32, u32)>> {
+    let all = obstacles.iter().enumerate().flat_map(|(n, o)| {
+        let Shape::Areas(areas) = &o.shape else { return Vec::new() };
+        let one = |(k, rings): (usize, &Vec<Vec<[f64; 2]>>)| {
+            let mut b = Bounds2::EMPTY;
+            rings.iter().flatten().for_each(|p| b.extend(*p));
+            (!b.is_empty()).then(|| GeomWithData::new(Rectangle::from_corners(b.min, b.max), (n as u32, k as u32)))
+        };
+        areas.iter().enumerate().filter_map(one).collect()
+    });
+    RTree::bulk_load(all.collect())
+}
+
 /// Pieces that begin inside a footprint and may meet no edge of it.
-fn under_buildings(all: &Pieces, obstacles: &[Obstacle], needs: &HashMap<(u16, Row), Need>, coverage: f64) -> Vec<Near> {
-    let areas: Vec<Numbered<(u32, u32)>> = obstacles
-        .iter()
-        .enumerate()
-        .flat_map(|(n, o)| {
-            let Shape::Areas(areas) = &o.shape else { return Vec::new() };
-            let one = |(k, rings): (usize, &Vec<Vec<[f64; 2]>>)| {
-                let mut b = Bounds2::EMPTY;
-                rings.iter().flatten().for_each(|p| b.extend(*p));
-                (!b.is_empty()).then(|| GeomWithData::new(Rectangle::from_corners(b.min, b.max), (n as u32, k as u32)))
-            };
-            areas.iter().enumerate().filter_map(one).collect()
-        })
-        .collect();
-    let tree = RTree::bulk_load(areas);
+fn under_buildings(all: &Pieces, around: &Surroundings, needs: &HashMap<(u16, Row), Need>, coverage: f64) -> Vec<Near> {
+    let (obstacles, tree) = (around.obstacles, &around.areas);
     let one = |piece: &Piece| {
         let at = piece.body.axis[0];
         let p = [at[0], at[1]];

@@ -190,7 +190,7 @@ fn trees_kerbs_tracks_and_houses() {
         thing(Row::Rail, Shape::Lines(vec![[[20.0, -20.0, 2.0], [20.0, 20.0, 2.0]]], 1.5)),
     ];
     // Water DN 300: house 3.0 (has 5 − 0.15), tree 1.5 (has 1.35), kerb 1.5 (has 0.85), under rails 1.0 (has 2 − 0.15).
-    let (near, slants) = against(&Pieces::new(&[east("w", Class::Js, 300.0, 0.0, 0.0)]), &things, 0.0, true);
+    let (near, slants) = against(&Pieces::new(&[east("w", Class::Js, 300.0, 0.0, 0.0)]), &Surroundings::new(&things), 0.0, true);
     let at = |row: Row| near.iter().find(|n| things[n.obstacle as usize].row == row).map(|n| (n.verdict, (n.gap_m * 1e6).round() / 1e6));
     assert_eq!(at(Row::Bld).unwrap(), (Verdict::Sound, 4.85));
     assert_eq!(at(Row::Tree).unwrap(), (Verdict::Exception, 1.35));
@@ -198,14 +198,14 @@ fn trees_kerbs_tracks_and_houses() {
     assert_eq!(at(Row::Rail).unwrap(), (Verdict::Sound, 1.85));
     assert!(slants.is_empty());
     // Nearer to the house, and under it.
-    let (near, _) = against(&Pieces::new(&[east("w", Class::Js, 300.0, 3.0, 0.0)]), &things[..1], 0.0, false);
+    let (near, _) = against(&Pieces::new(&[east("w", Class::Js, 300.0, 3.0, 0.0)]), &Surroundings::new(&things[..1]), 0.0, false);
     assert_eq!((near[0].verdict, near[0].gap_m), (Verdict::Exception, 1.85));
     let inside = round("w", Class::Js, 300.0, &[[4.0, 6.5, 0.0], [5.0, 7.5, 0.0]]);
-    let (near, _) = against(&Pieces::new(&[inside]), &things[..1], 0.0, false);
+    let (near, _) = against(&Pieces::new(&[inside]), &Surroundings::new(&things[..1]), 0.0, false);
     assert_eq!((near[0].verdict, near[0].gap_m), (Verdict::Violation, -0.15));
     // Across the tracks at 45°.
     let slant = round("w", Class::Js, 300.0, &[[10.0, -10.0, 0.0], [30.0, 10.0, 0.0]]);
-    let (_, slants) = against(&Pieces::new(&[slant]), &things[3..], 0.0, false);
+    let (_, slants) = against(&Pieces::new(&[slant]), &Surroundings::new(&things[3..]), 0.0, false);
     assert!((slants[0].angle_deg - 45.0).abs() < 1e-9 && slants[0].rule.clause == "4.1.7");
 }
 
