@@ -4,6 +4,7 @@ mod browser;
 mod command_line;
 mod http;
 mod judges;
+mod live;
 mod pictures;
 mod real_files;
 mod survey;

@@ -29,9 +29,4 @@ pub use pipe::{Class, Pipe, Section};
 use strata_engine::Analysis;
 
 /// Every analysis of this room, for the doors.
-pub const ANALYSES: &[&Analysis] = &[
-    &statistics::STATISTICS,
-    &consistency::TOPOLOGY,
-    &trace::TRACE,
-    &clearance::CLEARANCE,
-];
+pub const ANALYSES: &[&Analysis] = &[&statistics::STATISTICS, &consistency::TOPOLOGY, &trace::TRACE, &clearance::CLEARANCE];
