@@ -5,6 +5,7 @@ mod command_line;
 mod golden;
 mod http;
 mod judges;
+mod live;
 mod pictures;
 mod real_files;
 mod survey;

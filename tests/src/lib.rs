@@ -70,19 +70,26 @@ pub struct Server {
     child: Mutex<Child>,
     pub url: String,
     pub token: String,
+    /// Host and port of the MQTT door, when one was asked for.
+    pub mqtt: Option<String>,
 }
 
 impl Server {
     pub fn start(city: &Path) -> Self {
+        Self::start_with(city, &[])
+    }
+    pub fn start_with(city: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(strata_binary())
             .args(["serve", city.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0", "--stop-with-parent", "--viewer"])
             .arg(repository().join("viewer/dist"))
+            .args(more)
             .current_dir(repository())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("strata serve starts");
-        let (mut url, mut token) = (None, None);
+        let (mut url, mut token, mut mqtt) = (None, None, None);
+        let want_mqtt = more.contains(&"--mqtt");
         for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
             let line = line.expect("UTF-8");
             if let Some(v) = line.strip_prefix("url=") {
@@ -91,11 +98,23 @@ impl Server {
             if let Some(v) = line.strip_prefix("token=") {
                 token = Some(v.to_owned());
             }
-            if url.is_some() && token.is_some() {
+            if let Some(v) = line.strip_prefix("mqtt=mqtt://") {
+                mqtt = Some(v.to_owned());
+            }
+            if url.is_some() && token.is_some() && mqtt.is_some() == want_mqtt {
                 break;
             }
         }
-        Self { child: Mutex::new(child), url: url.expect("url= is printed"), token: token.expect("token= is printed") }
+        Self { child: Mutex::new(child), url: url.expect("url= is printed"), token: token.expect("token= is printed"), mqtt }
+    }
+    pub fn id(&self) -> u32 {
+        self.child.lock().expect("not poisoned").id()
+    }
+    /// SIGKILL, as a power cut of the process.
+    pub fn kill(&self) {
+        let mut child = self.child.lock().expect("not poisoned");
+        let _ = child.kill();
+        let _ = child.wait();
     }
     /// Status, headers of interest and body.
     pub fn get(&self, path: &str, with_token: bool) -> Answer {

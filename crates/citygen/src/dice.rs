@@ -17,6 +17,8 @@ pub(crate) enum For {
     Trees = 6,
     Pipes = 7,
     Roadside = 9,
+    Readings = 101,
+    Faults = 102,
 }
 
 /// SplitMix64's finaliser: spreads near-equal inputs over all bits.

@@ -17,6 +17,7 @@ mod district;
 mod graph;
 mod ground;
 mod layers;
+pub mod live;
 mod map;
 mod pipes;
 mod plan;

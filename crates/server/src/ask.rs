@@ -29,6 +29,8 @@ impl Ask {
 #[derive(Debug, Clone, Default)]
 pub struct Headers {
     pub cookie: Option<String>,
+    /// The last event that a reader of the stream has seen.
+    pub last_event_id: Option<String>,
     /// Chosen by the client for a write that must happen once.
     pub idempotency_key: Option<String>,
 }

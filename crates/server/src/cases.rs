@@ -19,7 +19,8 @@ const UTC_OFFSET_H: i32 = 8;
 const OWNERS_WITHIN_M: f64 = 5.0;
 
 fn definitions() -> Result<Vec<Definition>, Problem> {
-    strata_civic::built_in().map_err(|e| Problem { cause: Some(e.to_string()), ..Problem::new("internal", "A case definition is not sound.") })
+    strata_civic::built_in()
+        .map_err(|e| Problem { cause: Some(e.to_string()), ..Problem::new("internal", "A case definition is not sound.") })
 }
 
 fn definition(id: &str) -> Result<Definition, Problem> {
@@ -88,7 +89,8 @@ pub fn open(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
         Some(id) => middle(&store.proposal(id)?),
     };
     let start = d.start().map_or("", |s| s.id.as_str());
-    let new = NewCase { definition: &d.id, edition: d.edition, title: &title, start_state: start, place, proposal: form.proposal.as_deref() };
+    let new =
+        NewCase { definition: &d.id, edition: d.edition, title: &title, start_state: start, place, proposal: form.proposal.as_deref() };
     let case = store.open_case(&new, &ask.actor.name, state.now())?;
     let place = format!("{}/api/cases/{}", state.base(), case.id);
     Ok(Reply::json(&shown(state, &case, true)?).status(201).header("location", place).never_kept().into())
@@ -153,7 +155,7 @@ pub fn step(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
         (Err(e), None) => return Err(e.into()),
     };
     let reply = Reply::json(&shown(state, &case, true)?).never_kept();
-    Ok(Written { reply, commit: commit.zip(changes).map(|(c, changes)| (c.version, changes)) })
+    Ok(Written { reply, commit: commit.zip(changes).map(|(c, changes)| (c.version, changes)), after: None })
 }
 
 /// A proposal changes only while the applicant holds the case: what was said before the case last came back is about

@@ -10,10 +10,13 @@
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
 //! - `processes`: OGC API Processes over the analyses of the house.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
+//! - `sta`: SensorThings over HTTP, `mqtt` over MQTT; `stream`: events as they come; `alarm`: rules and what they found;
+//!   `live` ties them to the observations.
 //! - `listener`: connections, how many, how slow; `writes`: a write is done once for each `Idempotency-Key`.
 //! - `problem`: every refusal is an RFC 9457 problem with a stable code.
 
 mod access;
+mod alarm;
 mod api;
 mod ask;
 mod cases;
@@ -23,6 +26,8 @@ mod geojson;
 mod items;
 mod limits;
 mod listener;
+mod live;
+mod mqtt;
 mod ogc;
 mod openapi;
 mod pages;
@@ -33,15 +38,19 @@ mod relief;
 mod reply;
 mod router;
 mod routes;
+mod sta;
 mod state;
+mod stream;
 mod threed;
 mod writes;
 
 pub use access::Actor;
+pub use alarm::watch;
 pub use ask::{Ask, Headers, Params};
 pub use content::{Content, content};
 pub use limits::Limits;
 pub use listener::serve;
+pub use mqtt::serve_mqtt;
 pub use problem::Problem;
 pub use processes::perform;
 pub use reply::{Keep, Reply};

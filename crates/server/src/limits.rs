@@ -24,6 +24,11 @@ pub struct Limits {
     /// Requests that compute at the same time; the rest waits in line.
     pub running: usize,
     pub waiting: usize,
+    /// Requests that wait for observations to reach the disk at the same time.
+    pub keeping: usize,
+    /// Readers of `/api/stream` at the same time, and bytes that may wait for one of them before it is cut off.
+    pub streams: usize,
+    pub stream_bytes: usize,
     pub filter_bytes: usize,
     pub filter_operators: usize,
     pub filter_depth: usize,
@@ -53,6 +58,9 @@ impl Default for Limits {
             max_offset: 10_000_000,
             running: std::thread::available_parallelism().map_or(4, |n| n.get() * 2),
             waiting: 1024,
+            keeping: 64,
+            streams: 64,
+            stream_bytes: 4 << 20,
             filter_bytes: 8 << 10,
             filter_operators: 256,
             filter_depth: 32,

@@ -1,6 +1,6 @@
 //! Connections: how many at a time, how long a head may take to arrive, how long an answer may lie unread.
 
-use crate::{CityState, Limits, Problem, ServerError, router};
+use crate::{CityState, Limits, Problem, ServerError, router, watch};
 use axum::{body::Body, extract::Request};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -32,6 +32,7 @@ pub async fn serve(
     let address = listener.local_addr().map_err(ServerError::Listen)?;
     let _ = state.base.set(format!("http://{address}"));
     let limits = state.limits().clone();
+    watch(&state)?;
     let doors = router(state.clone());
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stop, stopped) = watch::channel(false);
@@ -63,6 +64,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    state.hub.close();
     let _ = stop.send(true);
     let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     let _ = timeout(Duration::from_secs(limits.grace_s), places.acquire_many(all)).await;

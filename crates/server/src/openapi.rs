@@ -3,6 +3,11 @@
 use crate::{Access, Answer, Ask, CityState, Problem, ROUTES, Reply, Verb, items, problem, reply::OPENAPI};
 use serde_json::{Map, Value, json};
 
+/// A path that takes all the rest is a parameter like any other to OpenAPI.
+pub fn template(path: &str) -> String {
+    path.replace("{*", "{")
+}
+
 pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
@@ -10,6 +15,7 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
             .path
             .split('/')
             .filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| name.trim_start_matches('*'))
             .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
             .collect();
         let query: &[&str] = if route.path.ends_with("/items") { &items::PARAMS } else { route.params };
@@ -18,6 +24,9 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
                 "limit" => {
                     json!({ "type": "integer", "minimum": 1, "maximum": state.limits().max_items, "default": state.limits().default_items })
                 }
+                "$top" | "$skip" => json!({ "type": "integer", "minimum": 0 }),
+                "$count" => json!({ "type": "boolean" }),
+                "resultFormat" | "$resultFormat" => json!({ "type": "string", "enum": ["dataArray"] }),
                 "offset" | "after" | "v" => json!({ "type": "integer", "minimum": 0 }),
                 "f" => json!({ "type": "string", "enum": ["json", "geojson"] }),
                 "resultType" => json!({ "type": "string", "enum": ["results", "hits"] }),
@@ -26,17 +35,14 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
             };
             parameters.push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
         }
-        if matches!(route.answer, Answer::Write(_)) {
+        if matches!(route.answer, Answer::Write(_) | Answer::Keep(_)) {
             parameters.push(json!({
                 "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 255 },
                 "description": "The same key and request again: the same answer, and nothing is written. Another request: 422 `key-reuse`.",
             }));
         }
-        let good = if matches!(route.path, "/api/proposals" | "/api/cases") && route.writes || route.verb == Verb::Post && route.path == "/api/session" {
-            "201"
-        } else {
-            "200"
-        };
+        let makes = route.path.starts_with("/sta/") || matches!(route.path, "/api/proposals" | "/api/cases" | "/api/session");
+        let good = if route.verb == Verb::Post && makes { "201" } else { "200" };
         let mut operation = json!({
             "summary": route.summary,
             "parameters": parameters,
@@ -56,7 +62,7 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
             Verb::Post => "post",
             Verb::Delete => "delete",
         };
-        if let Some(path) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() {
+        if let Some(path) = paths.entry(template(route.path)).or_insert_with(|| json!({})).as_object_mut() {
             path.insert(verb.into(), operation);
         }
     }

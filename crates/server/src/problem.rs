@@ -36,6 +36,8 @@ const CODES: &[(&str, u16, &str, &str)] = &[
     ("answer-too-large", 413, "The answer would be too large", "结果过大"),
     ("invalid-geometry", 422, "A geometry is not sound", "几何无效"),
     ("invalid-feature", 422, "A feature does not fit its layer", "要素与图层不符"),
+    ("invalid-observation", 422, "An observation cannot be kept", "观测值无效"),
+    ("invalid-entity", 422, "An entity cannot be registered", "实体无法登记"),
     ("key-reuse", 422, "The key belongs to another request", "该幂等键已用于其他请求"),
     ("refused", 422, "The change does not pass the check", "变更未通过检查"),
     ("too-many-attempts", 429, "Too many attempts", "尝试次数过多"),
@@ -145,7 +147,7 @@ impl From<StoreError> for Problem {
         let detail = short_detail(&e.to_string());
         let mut problem = match e.code() {
             "not-found" => return Self::not_found(),
-            "conflict" => Self::new("conflict", detail),
+            "conflict" | "acknowledged" => Self::new("conflict", detail),
             "proposal-closed" => Self::new("proposal-closed", detail),
             "refused" => Self::new("refused", detail),
             "invalid" | "layer-changed" => Self::new("invalid-feature", detail),

@@ -102,7 +102,7 @@ pub fn merge(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written,
         Ok(())
     })?;
     let reply = Reply::json(&json!({ "id": proposal.id, "state": "merged", "version": commit.version })).never_kept();
-    Ok(Written { reply, commit: Some((commit.version, proposal.changes)) })
+    Ok(Written { reply, commit: Some((commit.version, proposal.changes)), after: None })
 }
 
 pub fn drop_one(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {

@@ -4,6 +4,7 @@ use crate::{
     Access, Actor, Answer, Ask, CityState, Headers, Params, Problem, ROUTES, Reply, Route, Verb,
     access::same_site,
     reply::{self, PACKINGS},
+    stream::Feed,
     writes,
 };
 use axum::{
@@ -45,6 +46,12 @@ pub fn router(state: Arc<CityState>) -> Router {
         .with_state(state)
 }
 
+/// What a door gives: an answer, or one that goes on.
+enum Out {
+    Reply(Reply),
+    Feed(Feed),
+}
+
 async fn through(
     state: Arc<CityState>,
     route: &'static Route,
@@ -59,7 +66,11 @@ async fn through(
         Err(problem) => Err(problem),
     };
     match answer {
-        Ok(reply) => reply.into_response(&head.headers, public),
+        Ok(Out::Reply(reply)) => reply.into_response(&head.headers, public),
+        Ok(Out::Feed(feed)) => {
+            let reply = Reply::new("text/event-stream", "").never_kept().header("x-accel-buffering", "no");
+            reply.into_response(&head.headers, public).map(|_| Body::from_stream(feed))
+        }
         Err(problem) => problem_response(&problem, &head.uri, &head.headers),
     }
 }
@@ -74,7 +85,7 @@ async fn answer(
     uri: &Uri,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Reply, Problem> {
+) -> Result<Out, Problem> {
     let limits = state.limits();
     let address = uri.path_and_query().map_or("", |p| p.as_str());
     if address.len() > limits.uri_bytes {
@@ -108,7 +119,14 @@ async fn answer(
     let body = if route.verb == Verb::Get { Vec::new() } else { read(state, route, headers, body).await? };
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let path = uri.path().to_owned();
-    let ask = Ask { actor, path, parts, query, headers: Headers { cookie: text("cookie"), idempotency_key: writes::key(headers)? }, body };
+    let ask = Ask {
+        actor,
+        path,
+        parts,
+        query,
+        headers: Headers { cookie: text("cookie"), idempotency_key: writes::key(headers)?, last_event_id: text("last-event-id") },
+        body,
+    };
     run(state, route, ask).await
 }
 
@@ -142,7 +160,7 @@ async fn read(state: &CityState, route: &Route, headers: &HeaderMap, body: Body)
 }
 
 /// Off the threads that talk to clients; only so many at a time, the others wait in a line with an end.
-async fn run(state: &Arc<CityState>, route: &'static Route, ask: Ask) -> Result<Reply, Problem> {
+async fn run(state: &Arc<CityState>, route: &'static Route, ask: Ask) -> Result<Out, Problem> {
     struct InLine<'a>(&'a CityState);
     impl Drop for InLine<'_> {
         fn drop(&mut self) {
@@ -156,12 +174,14 @@ async fn run(state: &Arc<CityState>, route: &'static Route, ask: Ask) -> Result<
         return Err(busy());
     }
     let work = async {
-        let _permit = state.running.acquire().await.map_err(|_| busy())?;
+        let places = if matches!(route.answer, Answer::Keep(_)) { &state.keeping } else { &state.running };
+        let _permit = places.acquire().await.map_err(|_| busy())?;
         drop(place);
         let shared = state.clone();
         tokio::task::spawn_blocking(move || match route.answer {
-            Answer::Plain(answer) => answer(&shared, &ask),
-            Answer::Write(write) => writes::once(&shared, &ask, write),
+            Answer::Plain(answer) | Answer::Keep(answer) => answer(&shared, &ask).map(Out::Reply),
+            Answer::Write(write) => writes::once(&shared, &ask, write).map(Out::Reply),
+            Answer::Stream(open) => open(&shared, &ask).map(Out::Feed),
         })
         .await
         .map_err(Problem::internal)?

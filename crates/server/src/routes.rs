@@ -3,6 +3,11 @@
 use crate::{
     Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
+    sta,
+};
+use crate::{
+    alarm,
+    stream::{self, Feed},
 };
 use strata_model::{Change, LayerId, Version};
 use strata_store::Store;
@@ -29,17 +34,23 @@ pub enum Answer {
     /// Writes through the store that it is handed, locked; under an `Idempotency-Key` the answer is kept in the
     /// transaction of the write, and the same request again gets the same answer.
     Write(fn(&CityState, &mut Store, &Ask) -> Result<Written, Problem>),
+    /// Goes on for as long as the client listens.
+    Stream(fn(&CityState, &Ask) -> Result<Feed, Problem>),
+    /// Waits for the disk more than it computes: has places of its own, so that it does not take those of readers.
+    Keep(fn(&CityState, &Ask) -> Result<Reply, Problem>),
 }
 
 /// A write's answer, and the commit it made, if any, for the engine to take up.
 pub struct Written {
     pub reply: Reply,
     pub commit: Option<(Version, Vec<(LayerId, Change)>)>,
+    /// When it is lasting, and before the next write.
+    pub after: Option<fn(&CityState, &Store)>,
 }
 
 impl From<Reply> for Written {
     fn from(reply: Reply) -> Self {
-        Self { reply, commit: None }
+        Self { reply, commit: None, after: None }
     }
 }
 
@@ -86,9 +97,27 @@ const fn asked(path: &'static str, read: Read, summary: &'static str) -> Route {
     Route { verb: Verb::Post, body: true, ..get(path, &[], JSON, read, summary) }
 }
 
+/// Observations are too many for an audit row each: who may send them is audited, what they sent is the data.
+const fn observations(path: &'static str, keep: Read, summary: &'static str) -> Route {
+    let answer = Answer::Keep(keep);
+    Route { verb: Verb::Post, path, params: &[], media: JSON, access: Access::Keeper, writes: false, body: true, summary, answer }
+}
+
+const fn events(
+    path: &'static str,
+    params: &'static [&'static str],
+    open: fn(&CityState, &Ask) -> Result<Feed, Problem>,
+    summary: &'static str,
+) -> Route {
+    let answer = Answer::Stream(open);
+    Route { verb: Verb::Get, path, params, media: "text/event-stream", access: Access::Anyone, writes: false, body: false, summary, answer }
+}
+
 const F: &[&str] = &["f"];
 const TIME: &[&str] = &["t", "v"];
 const ONE: &[&str] = &["f", "crs", "v"];
+const STA: &[&str] =
+    &["$filter", "$select", "$expand", "$orderby", "$top", "$skip", "$count", "$skiptoken", "resultFormat", "$resultFormat"];
 
 pub const ROUTES: &[Route] = &[
     get("/", &["*"], HTML, pages::index, "The viewer, or a plain page with the layers"),
@@ -135,6 +164,27 @@ pub const ROUTES: &[Route] = &[
     kept(get("/api/session", &[], JSON, api::who, "Who is signed in")),
     session(Verb::Post, Access::Anyone, true, api::sign_in, "Signs in with the city's token"),
     session(Verb::Delete, Access::Keeper, false, api::sign_out, "Signs out"),
+    events("/api/stream", &["kinds", "datastreams", "last-event-id"], stream::open, "Observations, alarms and versions as they come (SSE)"),
+    get("/api/alarms", &["state", "datastream", "before", "limit"], JSON, alarm::list, "Alarms, newest first, with their evidence"),
+    get("/api/alarms/{id}", &[], JSON, alarm::one, "One alarm"),
+    write("/api/alarms/{id}/acknowledge", true, alarm::acknowledge, "Takes an alarm in hand, with the reason"),
+    get("/sta/v1.1", &[], JSON, sta::root, "SensorThings 1.1: the sets of entities, and what the service does"),
+    get("/sta/v1.1/", &[], JSON, sta::root, "SensorThings 1.1: the sets of entities, and what the service does"),
+    get("/sta/v1.1/Things", STA, JSON, sta::get, "Monitored things, each bound to what it watches"),
+    get("/sta/v1.1/Locations", STA, JSON, sta::get, "Where things stand"),
+    get("/sta/v1.1/Sensors", STA, JSON, sta::get, "Instruments"),
+    get("/sta/v1.1/ObservedProperties", STA, JSON, sta::get, "What is measured"),
+    get("/sta/v1.1/Datastreams", STA, JSON, sta::get, "One quantity of one thing through time"),
+    get("/sta/v1.1/FeaturesOfInterest", STA, JSON, sta::get, "What observations are of"),
+    get("/sta/v1.1/Observations", STA, JSON, sta::get, "Observations, page by page"),
+    get("/sta/v1.1/{*path}", STA, "*/*", sta::get, "An entity, its links, a property: Datastreams('x')/Observations"),
+    write("/sta/v1.1/Things", true, sta::register, "A new thing, with its place, datastreams and what they link to"),
+    write("/sta/v1.1/Sensors", true, sta::register, "A new instrument"),
+    write("/sta/v1.1/ObservedProperties", true, sta::register, "A new quantity"),
+    write("/sta/v1.1/Datastreams", true, sta::register, "A new datastream of a thing"),
+    observations("/sta/v1.1/Observations", sta::observe, "An observation of a datastream"),
+    observations("/sta/v1.1/CreateObservations", sta::create, "Observations of several datastreams as data arrays"),
+    observations("/sta/v1.1/{*path}", sta::observe, "An observation: Datastreams('x')/Observations"),
     get("/healthz", &[], JSON, api::healthz, "Is the program alive?"),
     get("/readyz", &[], JSON, api::readyz, "Does it hold all that the record holds?"),
     get("/limits", &[], JSON, api::limits, "What is taken at most"),

@@ -1,17 +1,19 @@
 //! What all doors share.
 
-use crate::{Content, Limits, Problem, access::Door, access::lock, pages::Pages, threed::KeptPlan};
+use crate::{
+    Content, Limits, Problem, access::Door, access::lock, live::Live, mqtt::Taps, pages::Pages, sta::Catalog, stream::Hub, threed::KeptPlan,
+};
 use moka::sync::Cache;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicUsize},
 };
 use strata_engine::{Engine, Snapshot};
 use strata_model::{Instant, LayerId, Scope, WorkingFrame};
 use strata_scene::Anchor;
-use strata_store::{CityMeta, Store};
+use strata_store::{Appended, CityMeta, Fate, NewObservation, Registered, Store, StoreError};
 use strata_tiles::{LayerRecipe, Recipe, TilesError};
 use tokio::sync::Semaphore;
 
@@ -19,10 +21,14 @@ use tokio::sync::Semaphore;
 pub enum ServerError {
     #[error(transparent)]
     Tiles(#[from] TilesError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
     #[error("the listener failed: {0}")]
     Listen(std::io::Error),
+    #[error("the table of alarm rules: {0}")]
+    Rules(String),
     #[error("the token has {0} characters, fewer than 16")]
     ShortToken(usize),
 }
@@ -57,7 +63,18 @@ pub struct CityState {
     pub(crate) pages: Pages,
     pub(crate) base: OnceLock<String>,
     pub(crate) running: Semaphore,
+    /// Places for those who wait for the disk rather than compute.
+    pub(crate) keeping: Semaphore,
     pub(crate) waiting: AtomicUsize,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) taps: Arc<Taps>,
+    /// `None`: the city is open for reading only.
+    pub(crate) live: Option<Live>,
+    /// What was registered over SensorThings.
+    pub(crate) registered: Mutex<Arc<[Registered]>>,
+    pub(crate) catalogs: Cache<String, Arc<Catalog>>,
+    /// Where the MQTT door listens, once it does.
+    pub(crate) mqtt: OnceLock<String>,
 }
 
 impl CityState {
@@ -85,13 +102,49 @@ impl CityState {
             pages: Pages::load(config.viewer.as_deref())?,
             base: OnceLock::new(),
             running: Semaphore::new(config.limits.running),
+            keeping: Semaphore::new(config.limits.keeping),
             waiting: AtomicUsize::new(0),
+            hub: Arc::new(Hub::new(rand::random::<u32>().into(), config.limits.streams, config.limits.stream_bytes)),
+            taps: Arc::default(),
+            live: None,
+            registered: Mutex::new(store.registered()?.into()),
+            catalogs: Cache::new(16),
+            mqtt: OnceLock::new(),
             store: Mutex::new(store),
             engine,
             frame,
             anchors,
             config,
         })
+    }
+    /// With the observations that are kept in the city's folder; they are taken from now on.
+    pub fn with_observations(mut self, dir: &Path) -> Result<Self, ServerError> {
+        self.live = Some(Live::open(dir, self.hub.clone(), self.taps.clone())?);
+        Ok(self)
+    }
+    /// Readers of the stream now, and those that did not keep up since the start.
+    pub fn stream_readers(&self) -> (usize, u64) {
+        (self.hub.readers(), self.hub.cut_off())
+    }
+    /// Every datastream of the city and the quantity it measures.
+    pub fn datastreams(&self) -> Result<Vec<(Arc<str>, Arc<str>)>, Problem> {
+        Ok(Catalog::of(self, &Scope::everything())?.kinds().into_iter().collect())
+    }
+    /// Keeps readings `(datastream, time, result)` that come from this program itself; how many were new.
+    pub fn keep_readings(&self, readings: &[(Arc<str>, Instant, f64)]) -> Result<usize, ServerError> {
+        let Some(live) = &self.live else { return Ok(0) };
+        let row = |(stream, at, result): &(Arc<str>, Instant, f64)| NewObservation {
+            stream: stream.clone(),
+            at: *at,
+            until: None,
+            result_at: None,
+            result: *result,
+            parameters: None,
+        };
+        match live.observations.append(readings.iter().map(row).collect(), None, self.now())? {
+            Appended::Done(fates) => Ok(fates.iter().filter(|f| matches!(f, Fate::New(_))).count()),
+            _ => Ok(0),
+        }
     }
     pub fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.store)

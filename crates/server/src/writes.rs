@@ -1,7 +1,7 @@
 //! Writes: the store is locked, the answer is kept with the change when the client gave a key, and the engine takes up
 //! the commit before the next write begins.
 
-use crate::{Ask, CityState, Problem, Reply, Written, reply::JSON};
+use crate::{Ask, CityState, Problem, Reply, Written, reply::JSON, sta};
 use axum::http::HeaderMap;
 use strata_store::{KeptAnswer, Once, Request, Store};
 
@@ -17,7 +17,7 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// All that decides what a write does.
-fn fingerprint(ask: &Ask) -> String {
+pub fn fingerprint(ask: &Ask) -> String {
     let mut h = blake3::Hasher::new();
     for part in [ask.path.as_bytes(), ask.query.with(&[]).as_bytes(), &ask.body] {
         h.update(&(part.len() as u64).to_le_bytes());
@@ -28,11 +28,11 @@ fn fingerprint(ask: &Ask) -> String {
 
 pub fn once(state: &CityState, ask: &Ask, write: fn(&CityState, &mut Store, &Ask) -> Result<Written, Problem>) -> Result<Reply, Problem> {
     let mut store = state.store();
-    let mut commit = None;
+    let (mut commit, mut after) = (None, None);
     let reply = match &ask.headers.idempotency_key {
         None => {
             let written = write(state, &mut store, ask)?;
-            commit = written.commit;
+            (commit, after) = (written.commit, written.after);
             written.reply
         }
         Some(key) => {
@@ -40,7 +40,7 @@ pub fn once(state: &CityState, ask: &Ask, write: fn(&CityState, &mut Store, &Ask
             let request = Request { actor: &ask.actor.name, key, fingerprint: &fingerprint };
             let done = store.once(request, state.now(), |store| {
                 let written = write(state, store, ask)?;
-                commit = written.commit;
+                (commit, after) = (written.commit, written.after);
                 let location = written.reply.headers.iter().find(|(k, _)| *k == "location").map(|(_, v)| v.clone());
                 Ok::<_, Problem>(KeptAnswer { status: written.reply.status, location, body: written.reply.body.to_vec() })
             })?;
@@ -51,12 +51,20 @@ pub fn once(state: &CityState, ask: &Ask, write: fn(&CityState, &mut Store, &Ask
             }
         }
     };
+    let made = commit.as_ref().map(|(v, _)| *v);
     // The store is still locked, so that commits reach the engine in their order.
     if let Some((version, changes)) = commit
         && let Err(e) = state.engine.apply(version, &changes)
     {
         // The record has it; the engine is behind until it is brought up to the record. `/readyz` says so.
         tracing::error!(version = version.0, error = %e, "the engine did not take a commit");
+    }
+    if let Some(version) = made {
+        state.hub.version(version, state.now());
+        sta::look_again(state);
+    }
+    if let Some(after) = after {
+        after(state, &store);
     }
     drop(store);
     Ok(reply)

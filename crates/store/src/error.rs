@@ -39,6 +39,8 @@ pub enum StoreError {
     Closed { id: String, state: ProposalState },
     #[error("proposal {id} does not pass today's check: {reason}")]
     Refused { id: String, reason: String },
+    #[error("alarm {id} has been acknowledged by {by}")]
+    Acknowledged { id: u64, by: String },
     #[error("there is no {what}")]
     NotFound { what: String },
     #[error("{what} is not acceptable: {reason}")]
@@ -70,6 +72,7 @@ impl StoreError {
             Self::Conflict { .. } => "conflict",
             Self::Closed { .. } => "proposal-closed",
             Self::Refused { .. } => "refused",
+            Self::Acknowledged { .. } => "acknowledged",
             Self::NotFound { .. } => "not-found",
             Self::Invalid { .. } => "invalid",
             Self::LayerChanged { .. } => "layer-changed",

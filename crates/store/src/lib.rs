@@ -18,6 +18,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod alarms;
 mod audit;
 mod case;
 mod changes;
@@ -26,6 +27,7 @@ mod error;
 mod observations;
 mod once;
 mod proposal;
+mod registry;
 mod row;
 mod rtree;
 mod schema;
@@ -36,6 +38,7 @@ mod table;
 mod tx;
 mod writing;
 
+pub use alarms::{Acknowledged, Alarm, NewAlarm};
 pub use audit::AuditRow;
 pub use case::{NewCase, WithProposal};
 pub use changes::Difference;
@@ -45,5 +48,6 @@ pub use observations::{
     Order, Where,
 };
 pub use once::{KeptAnswer, Once, Request};
+pub use registry::Registered;
 pub use store::{CityMeta, RECORD, Store};
 pub use writing::Writing;

@@ -1,4 +1,4 @@
-use crate::{StoreError, Writing, case, once, row, schema, spatial, table::Table};
+use crate::{StoreError, Writing, alarms, case, once, registry, row, schema, spatial, table::Table};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig, params};
 use std::{
     cell::RefCell,
@@ -119,6 +119,8 @@ impl Store {
             conn.execute_batch(schema::AUDIT_GUARD_HERE)?;
             conn.execute_batch(case::TABLES)?;
             conn.execute_batch(once::TABLE)?;
+            conn.execute_batch(registry::TABLE)?;
+            conn.execute_batch(alarms::TABLE)?;
         }
         Ok(Self { conn, meta, read_only, catalog: RefCell::new(None), _lock: lock })
     }

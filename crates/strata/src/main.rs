@@ -5,6 +5,7 @@ mod city;
 mod demo;
 mod export;
 mod import;
+mod live;
 mod plate;
 mod progress;
 mod serve;

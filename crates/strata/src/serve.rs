@@ -1,4 +1,4 @@
-use crate::{Failure, city};
+use crate::{Failure, city, live};
 use clap::Args;
 use std::{
     collections::BTreeMap,
@@ -30,6 +30,12 @@ pub struct Listen {
     /// Address to listen on. Only loopback: sign-in for a network comes with an identity provider.
     #[arg(long, default_value = "127.0.0.1:7317")]
     pub listen: SocketAddr,
+    /// Address of the MQTT door of SensorThings, on loopback too: `127.0.0.1:1883`. Without it there is none.
+    #[arg(long)]
+    pub mqtt: Option<SocketAddr>,
+    /// Lets the sensors of a synthetic city speak: made-up readings, with faults whose truth goes to `truth-live.jsonl`.
+    #[arg(long)]
+    pub live: bool,
     /// Folder of the built web client.
     #[arg(long)]
     pub viewer: Option<PathBuf>,
@@ -73,17 +79,11 @@ fn scenes(dir: &Path) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
 
 /// The city for a picture: read only, and beside a server if one runs.
 pub fn reading(dir: &Path) -> Result<Arc<CityState>, Failure> {
-    state(dir, strata_store::Store::open_read_only(dir)?, ([127, 0, 0, 1], 0).into(), new_token(), None)
+    Ok(Arc::new(state(dir, strata_store::Store::open_read_only(dir)?, ([127, 0, 0, 1], 0).into(), new_token(), None)?))
 }
 
 /// The city as the HTTP door sees it.
-fn state(
-    dir: &Path,
-    store: strata_store::Store,
-    listen: SocketAddr,
-    token: String,
-    viewer: Option<PathBuf>,
-) -> Result<Arc<CityState>, Failure> {
+fn state(dir: &Path, store: strata_store::Store, listen: SocketAddr, token: String, viewer: Option<PathBuf>) -> Result<CityState, Failure> {
     let city::City { engine, frame } = city::wire(dir, &store)?;
     let config = Config {
         listen: listen.to_string(),
@@ -95,22 +95,41 @@ fn state(
         now: city::now,
         cache_bytes: 256 << 20,
     };
-    Ok(Arc::new(CityState::new(store, engine, frame, anchors(dir)?, config)?))
+    Ok(CityState::new(store, engine, frame, anchors(dir)?, config)?)
 }
 
 pub fn serve(dir: &Path, listen: &Listen) -> Result<ExitCode, Failure> {
-    if !listen.listen.ip().is_loopback() {
-        return Err(Failure::misuse(format!("{} is not loopback: the local mode knows one token and no sign-in", listen.listen)));
+    if let Some(open) = [Some(listen.listen), listen.mqtt].into_iter().flatten().find(|a| !a.ip().is_loopback()) {
+        return Err(Failure::misuse(format!("{open} is not loopback: the local mode knows one token and no sign-in")));
     }
     let token = new_token();
     let state = state(dir, strata_store::Store::open(dir)?, listen.listen, token.clone(), listen.viewer.clone())?;
+    if listen.live && !state.meta.synthetic {
+        return Err(Failure::misuse("--live: readings are made up only in a synthetic city"));
+    }
+    let state = Arc::new(state.with_observations(dir)?);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(listen.listen).await.map_err(|e| anyhow::anyhow!("{}: {e}", listen.listen))?;
         let address = listener.local_addr()?;
         // The token stands in the fragment, which browsers keep to themselves: no log and no query ever holds it.
         println!("url=http://{address}/#token={token}");
         println!("token={token}");
+        let mqtt = match listen.mqtt {
+            Some(a) => {
+                let listener = tokio::net::TcpListener::bind(a).await.map_err(|e| anyhow::anyhow!("{a}: {e}"))?;
+                println!("mqtt=mqtt://{}", listener.local_addr()?);
+                Some(listener)
+            }
+            None => None,
+        };
         std::io::stdout().flush()?;
+        if let Some(listener) = mqtt {
+            // It ends with the program: nothing that it has acknowledged is lost by that.
+            tokio::spawn(strata_server::serve_mqtt(state.clone(), listener, std::future::pending()));
+        }
+        if listen.live {
+            live::speak(&state, dir).map_err(|f| f.error)?;
+        }
         let parent = listen.stop_with_parent;
         strata_server::serve(state, listener, async move {
             tokio::select! {

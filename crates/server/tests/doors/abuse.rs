@@ -201,6 +201,6 @@ async fn the_description_names_every_door() {
     assert_eq!(api["openapi"], "3.0.3");
     for route in ROUTES {
         let verb = format!("{:?}", route.verb).to_lowercase();
-        assert!(api["paths"][route.path][&verb]["summary"].is_string(), "{verb} {}", route.path);
+        assert!(api["paths"][route.path.replace("{*", "{")][&verb]["summary"].is_string(), "{verb} {}", route.path);
     }
 }

@@ -48,7 +48,8 @@ async fn a_permit_goes_from_draft_to_a_version() {
     assert_eq!((&check["version"], &check["pipes"]), (&json!(2), &json!(1)), "the check ran here: {check}");
     // Whatever the check found is excepted by name, so that the walk does not hang on the table of distances.
     for v in check["violations"].as_array().expect("a list") {
-        let form = json!({ "step": "except", "role": "approver", "reason": "论证", "detail": { "violation": v, "approval": "长规〔2026〕1" } });
+        let form =
+            json!({ "step": "except", "role": "approver", "reason": "论证", "detail": { "violation": v, "approval": "长规〔2026〕1" } });
         assert_eq!(step(&city, &id, form).await.0, 200);
     }
     let seen = city.keeper(&format!("/api/cases/{id}")).await.json()["events_count"].clone();

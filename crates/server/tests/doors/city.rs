@@ -100,8 +100,11 @@ fn fill(store: &mut Store) -> Result<(), StoreError> {
         vec![text("class"), Field::new("dn_mm", FieldKind::Int, "", "")],
     );
     let terrain = layer("terrain", Theme::Terrain, GeometryKind::Tin, Classification::Public, Vec::new());
+    let device = || vec![text("kind"), text("unit"), text("target_layer"), text("target_id")];
+    let sensors = layer("sensors", Theme::Sensor, GeometryKind::Point, Classification::Internal, device());
+    let gauges = layer("gauges", Theme::Sensor, GeometryKind::Point, Classification::Public, device());
     let mut w = store.begin("keeper", "secret errand 7", now())?;
-    for l in [&buildings, &places, &pipes, &terrain] {
+    for l in [&buildings, &places, &pipes, &terrain, &sensors, &gauges] {
         w.layer(l)?;
     }
     let house = |id: &str, g, valid, h: f64, floors: i64| {
@@ -123,6 +126,16 @@ fn fill(store: &mut Store) -> Result<(), StoreError> {
         points: vec![p(-1.0, -1.0, 200.0), p(1.0, -1.0, 200.0), p(1.0, 1.0, 260.0), p(-1.0, 1.0, 260.0)],
         triangles: vec![[0, 1, 2], [0, 2, 3]],
     };
+    let sensor = |id: &str, dx: f64, kind: &str, unit: &str, target: [&str; 2]| {
+        let at = Geometry::Point([HOME[0] + dx, HOME[1], 200.0]);
+        feature(id, at, Interval::ALWAYS, vec![kind.into(), unit.into(), target[0].into(), target[1].into()])
+    };
+    for i in 0..3 {
+        let one = sensor(&format!("SE-{i}"), f64::from(i) * 100.0, "压力", "MPa", ["pipes", &format!("PIPE-{i}")]);
+        w.put(&sensors.id, &one)?;
+    }
+    w.put(&sensors.id, &sensor("SE-9", 900.0, "液位", "m", ["pipes", "PIPE-0"]))?;
+    w.put(&gauges.id, &sensor("RG-1", 50.0, "雨量", "mm", ["places", "p00"]))?;
     w.put(&terrain.id, &feature("t1", tin, Interval::ALWAYS, Vec::new()))?;
     w.commit()?;
     let mut w = store.begin("keeper", "second errand", now())?;
@@ -181,7 +194,9 @@ pub fn city_with(limits: Limits, viewer: Option<PathBuf>, public_url: Option<Str
         now,
         cache_bytes: 16 << 20,
     };
-    let state = Arc::new(CityState::new(store, engine, frame, anchors, config).expect("a state"));
+    let state = Arc::new(
+        CityState::new(store, engine, frame, anchors, config).expect("a state").with_observations(dir.path()).expect("observations"),
+    );
     TestCity { router: router(state.clone()), state, dir }
 }
 

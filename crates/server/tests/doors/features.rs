@@ -18,7 +18,7 @@ async fn the_way_in_is_as_clients_walk_it() {
     assert!(conforms.contains("ogcapi-features-1/1.0/conf/core") && conforms.contains("cql2-text"));
     let all = city.get("/ogc/collections").await.json();
     let names: Vec<&str> = all["collections"].as_array().expect("list").iter().map(|c| c["id"].as_str().expect("id")).collect();
-    assert_eq!(names, ["buildings", "places", "terrain"], "pipes are not public");
+    assert_eq!(names, ["buildings", "gauges", "places", "terrain"], "pipes are not public");
     let one = city.get("/ogc/collections/buildings").await.json();
     let b: Vec<f64> = serde_json::from_value(one["extent"]["spatial"]["bbox"][0].clone()).expect("four numbers");
     assert!(b[0] < 125.3 && b[2] > 125.3 && b[1] < 43.9 && b[3] > 43.92, "{b:?}");
@@ -135,12 +135,12 @@ async fn the_viewer_learns_what_it_asks() {
     let city = city();
     let c = city.get("/api/city").await.json();
     assert_eq!((&c["version"], &c["synthetic"], &c["crs"]), (&json!(2), &json!(true), &json!("EPSG:4551+5737")));
-    assert_eq!(c["layers"].as_array().expect("list").len(), 3);
-    assert_eq!((&c["layers"][1]["id"], &c["layers"][1]["count"]), (&json!("places"), &json!(25)));
+    assert_eq!(c["layers"].as_array().expect("list").len(), 4);
+    assert_eq!((&c["layers"][2]["id"], &c["layers"][2]["count"]), (&json!("places"), &json!(25)));
     assert_eq!(c["anchors"][0]["name"], "cbd");
     let day = |y| strata_model::Instant::from_ymd(y, 1, 1).day();
     assert_eq!(c["changes"], json!([[day(1990), 1, 0], [day(2005), 0, 1], [day(2012), 1, 0]]));
-    assert_eq!(city.keeper("/api/city").await.json()["layers"].as_array().expect("list").len(), 4);
+    assert_eq!(city.keeper("/api/city").await.json()["layers"].as_array().expect("list").len(), 6);
 
     let card = city.get("/api/features/buildings/b1").await.json();
     assert_eq!(card["attributes"][1], json!({ "name": "height_m", "title_zh": "高度", "title_en": "height", "unit": "m", "value": 33.0 }));

@@ -2,11 +2,15 @@
 
 mod abuse;
 mod access;
+mod alarms;
 mod cases;
 mod city;
 mod clients;
 mod features;
 mod listener;
+mod mqtt;
 mod processes;
+mod sensorthings;
+mod stream;
 mod tiles;
 mod writes;

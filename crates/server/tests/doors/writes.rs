@@ -97,7 +97,7 @@ async fn every_write_leaves_exactly_one_audit_row() {
     let mut walked = 0;
     for route in ROUTES.iter().filter(|r| r.writes) {
         let mut id = String::new();
-        if route.path.contains("{id}") {
+        if route.path.contains("/proposals/{id}") {
             let made = city
                 .post(
                     "/api/proposals",
@@ -116,10 +116,29 @@ async fn every_write_leaves_exactly_one_audit_row() {
             id = city.post("/api/cases", &body).await.json()["id"].as_str().expect("an id").to_owned();
             body = json!({ "step": "submit", "role": "applicant", "after": 0 });
         }
+        if route.path.contains("/alarms/") {
+            let new = strata_store::NewAlarm {
+                rule: "pressure-low".into(),
+                stream: "SE-0".into(),
+                level: 2,
+                confidence: 0.8,
+                since: crate::city::now(),
+                detail: json!({}),
+            };
+            id = city.state.store().raise_alarm(&new, crate::city::now()).expect("raised").id.to_string();
+        }
         let before = head();
         let body = match route.path {
             "/api/session" => json!({ "token": TOKEN }),
             path if path.starts_with("/api/cases") => body,
+            "/api/alarms/{id}/acknowledge" => json!({ "reason": "line\r\nfeed" }),
+            "/sta/v1.1/Sensors" => json!({ "name": "n", "description": "d", "encodingType": "text/plain", "metadata": "m" }),
+            "/sta/v1.1/ObservedProperties" => json!({ "name": "n", "description": "d", "definition": "urn:x" }),
+            "/sta/v1.1/Things" => json!({ "name": "n", "description": "d" }),
+            "/sta/v1.1/Datastreams" => json!({
+                "name": "n", "description": "d", "unitOfMeasurement": { "name": "metre", "symbol": "m", "definition": "ucum:m" },
+                "Thing": { "@iot.id": "SE-0" }, "Sensor": { "@iot.id": "SE-0" }, "ObservedProperty": { "@iot.id": "pressure" },
+            }),
             _ => json!({ "title": "line\r\nfeed \u{1b}[31m", "changes": [{ "layer": "buildings", "put": house("b9", 1.0) }] }),
         };
         let verb = if route.verb == Verb::Delete { "DELETE" } else { "POST" };
@@ -134,7 +153,7 @@ async fn every_write_leaves_exactly_one_audit_row() {
         assert!(!format!("{:?}", row).contains(TOKEN) && !row.detail.to_string().contains(['\r', '\n', '\u{1b}']), "{row:?}");
         walked += 1;
     }
-    assert_eq!(walked, 7);
+    assert_eq!(walked, 12);
     let verified = city.state.store().verify_audit().expect("a sound chain");
     assert_eq!(verified, head());
     let shown = city.keeper("/api/audit?limit=2").await.json();

@@ -1,0 +1,224 @@
+//! Observations through the whole program: the clients of Mosquitto, sensors that speak, and many at a time until a kill.
+
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+use strata_tests::{Server, district, scratch};
+
+/// A copy of the district for a test that writes.
+fn own_city(name: &str) -> PathBuf {
+    let to = scratch(name).join("city");
+    let out = Command::new("cp").args(["-r", "--reflink=auto"]).arg(district()).arg(&to).output().expect("cp starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    to
+}
+
+fn post(agent: &ureq::Agent, s: &Server, path: &str, body: &Value) -> (u16, String) {
+    let mut answer = agent
+        .post(format!("{}{path}", s.url))
+        .header("authorization", format!("Bearer {}", s.token))
+        .header("content-type", "application/json")
+        .send(body.to_string())
+        .unwrap_or_else(|e| panic!("POST {path}: {e}"));
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(30))).build().into()
+}
+
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn mosquitto(s: &Server, program: &str, topic: &str, more: &[&str]) -> Command {
+    let (host, port) = s.mqtt.as_deref().and_then(|a| a.rsplit_once(':')).expect("an MQTT door");
+    let mut c = Command::new(program);
+    c.args(["-h", host, "-p", port, "-u", "sensor", "-P", &s.token, "-V", "311", "-t", topic]).args(more);
+    c
+}
+
+#[test]
+fn mosquitto_publishes_and_subscribes() {
+    let s = Server::start_with(&own_city("mqtt"), &["--mqtt", "127.0.0.1:0"]);
+    let root = s.json("/sta/v1.1");
+    let endpoint =
+        root["serverSettings"]["http://www.opengis.net/spec/iot_sensing/1.1/req/receive-updates-via-mqtt/receive-updates"]["endpoints"][0]
+            .as_str();
+    assert_eq!(endpoint, s.mqtt.as_deref().map(|m| format!("mqtt://{m}")).as_deref());
+    let id = s.json("/sta/v1.1/Datastreams?$top=1&$select=id")["value"][0]["@iot.id"].as_str().expect("a sensor").to_owned();
+    let topic = format!("v1.1/Datastreams('{id}')/Observations");
+    let ear =
+        mosquitto(&s, "mosquitto_sub", &topic, &["-C", "2", "-W", "20"]).stdout(Stdio::piped()).spawn().expect("mosquitto_sub starts");
+    sleep(Duration::from_millis(500));
+    for (qos, result) in [("1", 0.31), ("2", 0.32)] {
+        let payload = json!({ "result": result, "phenomenonTime": format!("2026-01-20T06:0{qos}:00Z") }).to_string();
+        let out = mosquitto(&s, "mosquitto_pub", &topic, &["-q", qos, "-m", &payload]).output().expect("mosquitto_pub starts");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+    let heard = ear.wait_with_output().expect("it ends after two");
+    let heard: Vec<Value> = String::from_utf8_lossy(&heard.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(heard.iter().map(|o| o["result"].clone()).collect::<Vec<_>>(), [json!(0.31), json!(0.32)]);
+    let kept = s.json(&format!("/sta/v1.1/Datastreams('{id}')/Observations?$count=true"));
+    assert_eq!((&kept["@iot.count"], &kept["value"][0]["@iot.id"]), (&json!(2), &heard[0]["@iot.id"]));
+    let wrong = mosquitto(&s, "mosquitto_pub", &topic, &["-m", "{}"]).args(["-P", "wrong"]).output().expect("mosquitto_pub starts");
+    assert!(!wrong.status.success(), "a wrong password does not come in");
+}
+
+/// `strata serve --live`: readings come by themselves, and the stream tells of them.
+#[test]
+fn a_synthetic_city_lives() {
+    let city = own_city("lives");
+    let s = Server::start_with(&city, &["--live"]);
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sN",
+        "--max-time",
+        "6",
+        "-H",
+        &format!("authorization: Bearer {}", s.token),
+        &format!("{}/api/stream?kinds=observation", s.url),
+    ]);
+    let out = curl.output().expect("curl starts");
+    let heard = String::from_utf8_lossy(&out.stdout).lines().filter(|l| l.starts_with("data: ")).count();
+    let sensors = s.json("/sta/v1.1/Datastreams?$count=true&$top=1")["@iot.count"].as_u64().expect("a number");
+    assert!(heard > 20 && sensors > 100, "{heard} readings of {sensors} sensors in six seconds");
+    let kept = s.json("/sta/v1.1/Observations?$count=true&$top=1")["@iot.count"].as_u64().expect("a number");
+    assert!(kept >= heard as u64, "{kept} kept, {heard} heard");
+    assert!(city.join("truth-live.jsonl").exists(), "the truth about faults stands beside the city");
+}
+
+/// User and system time of a process, seconds.
+fn cpu_s(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    let fields: Vec<&str> = text.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+    let ticks: f64 = [11, 12].iter().filter_map(|i| fields[*i].parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
+fn rss_mib(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
+    text.lines().find_map(|l| l.strip_prefix("VmRSS:")).and_then(|v| v.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// Five thousand observations a second, counted where they are sent and where they are kept; then SIGKILL in the middle.
+/// `STRATA_LIVE_SECONDS` makes it longer.
+#[test]
+fn five_thousand_a_second_are_kept_and_survive_a_kill() {
+    let seconds: u64 = std::env::var("STRATA_LIVE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(5);
+    let city = own_city("many");
+    let s = Server::start(&city);
+    let ids: Vec<String> = s.json("/sta/v1.1/Datastreams?$top=500&$select=id")["value"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|d| d["@iot.id"].as_str().expect("a text").to_owned())
+        .collect();
+    let _reader = Guard(
+        Command::new("curl")
+            .args(["-sN", "-o", "/dev/null", "-H", &format!("authorization: Bearer {}", s.token), &format!("{}/api/stream", s.url)])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("curl starts"),
+    );
+    let (senders, rows) = (5_u64, 100_u64);
+    let (stop, sent, told) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    // Each sender has streams of its own; a batch is one reading for each of a hundred streams. Ten batches a second.
+    let (load, late) = std::thread::scope(|scope| {
+        let send = |n: u64| {
+            let (ids, s, stop, sent, told) = (&ids, &s, &stop, &sent, &told);
+            move || {
+                let (agent, mut worst, began) = (agent(), 0.0_f64, Instant::now());
+                for batch in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let due = Duration::from_millis(batch * 100);
+                    if let Some(wait) = due.checked_sub(began.elapsed()) {
+                        sleep(wait);
+                    }
+                    let at = 1_700_000_000_000_u64 + batch * 1000;
+                    let (day, ms) = (at / 86_400_000, at % 86_400_000);
+                    let time = format!(
+                        "{}T{:02}:{:02}:{:02}Z",
+                        strata_model::Instant::from_day(day as i32),
+                        ms / 3_600_000,
+                        ms / 60_000 % 60,
+                        ms / 1000 % 60
+                    );
+                    let arrays: Vec<Value> = (0..rows)
+                        .map(|i| {
+                            let id = &ids[((n * rows + i) as usize) % ids.len()];
+                            json!({ "Datastream": { "@iot.id": id }, "components": ["phenomenonTime", "result"], "dataArray": [[time, batch as f64 / 10.0]] })
+                        })
+                        .collect();
+                    sent.fetch_add(rows, Ordering::Relaxed);
+                    let asked = Instant::now();
+                    let answer = agent
+                        .post(format!("{}/sta/v1.1/CreateObservations", s.url))
+                        .header("authorization", format!("Bearer {}", s.token))
+                        .header("content-type", "application/json")
+                        .send(Value::from(arrays).to_string());
+                    match answer {
+                        Ok(a) if a.status() == 201 => {
+                            told.fetch_add(rows, Ordering::Relaxed);
+                            worst = worst.max(asked.elapsed().as_secs_f64());
+                        }
+                        // The kill has come.
+                        _ if stop.load(Ordering::Relaxed) => break,
+                        Ok(mut a) => panic!("{}: {}", a.status(), a.body_mut().read_to_string().unwrap_or_default()),
+                        Err(e) => panic!("{e}"),
+                    }
+                }
+                worst
+            }
+        };
+        let threads: Vec<_> = (0..senders).map(|n| scope.spawn(send(n))).collect();
+        let (cpu, began) = (cpu_s(s.id()), Instant::now());
+        sleep(Duration::from_secs(seconds));
+        let (kept_rate, share, rss) = (
+            told.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64(),
+            (cpu_s(s.id()) - cpu) / began.elapsed().as_secs_f64(),
+            rss_mib(s.id()),
+        );
+        stop.store(true, Ordering::Relaxed);
+        s.kill();
+        let late = threads.into_iter().map(|t| t.join().expect("no panic")).fold(0.0, f64::max);
+        ((kept_rate, share, rss), late)
+    });
+    let (sent, told) = (sent.load(Ordering::Relaxed), told.load(Ordering::Relaxed));
+    let (rate, share, rss) = load;
+    let again = Server::start(&city);
+    let kept = again.json("/sta/v1.1/Observations?$count=true&$top=0")["@iot.count"].as_u64().expect("a number");
+    println!(
+        "{seconds} s: {sent} sent, {told} acknowledged ({rate:.0}/s), {kept} kept after SIGKILL; {:.0} % of one core, {rss} MiB, slowest answer {:.0} ms",
+        share * 100.0,
+        late * 1000.0
+    );
+    assert!(kept >= told, "{told} were acknowledged, {kept} are there");
+    assert!(kept <= sent, "{sent} were sent, {kept} are there");
+    assert!(rate > 4_500.0, "{rate:.0}/s were acknowledged");
+    let (status, _) = post(&agent(), &again, &format!("/sta/v1.1/Datastreams('{}')/Observations", ids[0]), &json!({ "result": 1 }));
+    assert_eq!(status, 201, "and it goes on");
+    check_file(&city);
+}
+
+fn check_file(city: &Path) {
+    let out = Command::new("ogrinfo")
+        .args(["-ro", "-q", "-sql", "PRAGMA integrity_check"])
+        .arg(city.join("observations.db"))
+        .output()
+        .expect("ogrinfo starts");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.contains("= ok"), "{text} {}", String::from_utf8_lossy(&out.stderr));
+}
