@@ -20,25 +20,25 @@
 mod ask;
 pub mod clearance;
 pub mod consistency;
-#[cfg(test)]
-mod hand;
-pub mod joining;
-pub mod network;
 pub mod cover;
 mod drawing;
 pub mod encroach;
 pub mod excavate;
 pub mod ground;
+#[cfg(test)]
+mod hand;
 mod inputs;
+pub mod isolate;
+pub mod isolation;
+pub mod joining;
+pub mod network;
 pub mod pipe;
 pub mod planned;
 pub mod profile;
 pub mod risk;
 pub mod rules;
-pub mod isolate;
-pub mod isolation;
-pub mod segments;
 pub mod section;
+pub mod segments;
 pub mod statistics;
 pub mod trace;
 pub mod users;
@@ -49,11 +49,5 @@ pub use pipe::{Class, Pipe, Section};
 use strata_engine::Analysis;
 
 /// Every analysis of this room, for the doors.
-pub const ANALYSES: &[&Analysis] = &[
-    &statistics::STATISTICS,
-    &consistency::TOPOLOGY,
-    &trace::TRACE,
-    &clearance::CLEARANCE,
-    &isolate::ISOLATE,
-    &isolate::SEGMENTS,
-];
+pub const ANALYSES: &[&Analysis] =
+    &[&statistics::STATISTICS, &consistency::TOPOLOGY, &trace::TRACE, &clearance::CLEARANCE, &isolate::ISOLATE, &isolate::SEGMENTS];
