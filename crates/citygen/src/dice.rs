@@ -3,6 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+#[derive(Clone)]
 pub(crate) struct Dice(ChaCha8Rng);
 
 /// What a stream of numbers is for; two purposes never share a stream.
@@ -19,6 +20,7 @@ pub(crate) enum For {
     Roadside = 9,
     Readings = 101,
     Faults = 102,
+    Spoil = 64,
 }
 
 /// SplitMix64's finaliser: spreads near-equal inputs over all bits.

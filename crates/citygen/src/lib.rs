@@ -22,6 +22,7 @@ mod map;
 mod pipes;
 mod plan;
 mod plane;
+pub mod spoil;
 mod streets;
 pub mod survey;
 mod transit;

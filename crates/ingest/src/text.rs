@@ -22,6 +22,25 @@ pub(crate) fn decode(bytes: &[u8]) -> (String, &'static str) {
     (text.into_owned(), "windows-1252")
 }
 
+/// The first line whose encoding is not that of the lines before it, where UTF-8 and GBK stand in one file.
+pub(crate) fn mixed(bytes: &[u8]) -> Option<usize> {
+    if std::str::from_utf8(bytes).is_ok() || encoding_rs::Encoding::for_bom(bytes).is_some() {
+        return None;
+    }
+    let mut first = None;
+    for (i, line) in bytes.split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.is_ascii()) {
+        // Chinese in UTF-8 has three bytes a character; a GBK line that reads as such by chance is hardly ever all Chinese.
+        let utf8 =
+            std::str::from_utf8(line).is_ok_and(|t| t.chars().filter(|c| !c.is_ascii()).all(|c| ('\u{3000}'..='\u{ffef}').contains(&c)));
+        match first {
+            None => first = Some(utf8),
+            Some(f) if f != utf8 => return Some(i + 1),
+            Some(_) => {}
+        }
+    }
+    None
+}
+
 fn looks_chinese(bytes: &[u8]) -> bool {
     let (mut runs, mut odd, mut run) = (0usize, 0usize, 0usize);
     for &b in bytes.iter().chain(std::iter::once(&b' ')) {
@@ -70,6 +89,9 @@ mod tests {
         let (latin, _, _) = encoding_rs::WINDOWS_1252.encode("[TITLE]\nRéseau d'été, Zürich\n");
         assert_eq!(decode(&latin).0, "[TITLE]\nRéseau d'été, Zürich\n");
         assert_eq!(decode("\u{feff}点号".as_bytes()).0, "点号");
+        assert_eq!((mixed("点号\n雨水".as_bytes()), mixed(&gbk), mixed(b"abc")), (None, None, None));
+        let both = [gbk.as_ref(), "WS2,雨水井\n".as_bytes()].concat();
+        assert_eq!(mixed(&both), Some(3));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! - [`section`]: what a vertical plane cuts, as data and drawn to scale; [`profile`]: a chain along its length
 //! - [`excavate`]: a pit and what it touches; [`encroach`]: what is built on pipes; [`risk`]: age and what adds to it
 //! - [`planned`]: a drawn pipe against all of these at once
+//! - [`qc`]: the quality rules of a survey, and what a survey changes
 //! - [`statistics`]: how much of what, by any attribute
 
 mod ask;
@@ -36,6 +37,7 @@ pub mod pipe;
 pub mod planned;
 pub mod profile;
 pub mod risk;
+pub mod qc;
 pub mod rules;
 pub mod section;
 pub mod segments;
@@ -63,4 +65,6 @@ pub const ANALYSES: &[&Analysis] = &[
     &encroach::ENCROACH,
     &risk::RISK,
     &planned::PLANNED,
+    &qc::QC,
+    &qc::COMPARE,
 ];

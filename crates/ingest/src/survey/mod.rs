@@ -6,6 +6,7 @@
 //! found by the synonyms of `data/codes/survey-headers.csv`. Layers: `pipes` (the axis, see [`lines`]) and
 //! `pipe_points`. Most tables have the nominal size alone: it stands for the outer diameter too, unless there is 外径.
 
+mod delivery;
 mod lines;
 mod points;
 mod sheet;
@@ -17,6 +18,7 @@ use crate::{
     output::Output,
     place::Place,
 };
+pub use delivery::read_delivery;
 use lines::{Level, LineRow, To};
 use points::PointRow;
 use sheet::{Role, Sheet};
@@ -50,6 +52,9 @@ pub(crate) fn read(out: &mut Output<'_>) -> Result<(), IngestError> {
     notes.into_iter().for_each(|n| out.report.note(n));
     let mut sheets = Vec::new();
     for t in &tables {
+        if let Some(f) = t.faults.iter().find(|f| f.rule == "encoding" && f.row > 0) {
+            return Err(out.error("invalid-content", f.reason.clone()).at(format!("{} row {}", t.name, f.row)));
+        }
         match Sheet::of(t) {
             Some(s) => sheets.push(s),
             None => out.report.note(format!("table `{}` is left out: its heading is neither that of points nor of lines", t.name)),

@@ -104,7 +104,7 @@ fn zone_of(crs: &Crs) -> Option<u32> {
 }
 
 /// Takes a zone number off the easting (`42443761.4`), unless the CRS itself has it.
-fn without_zone(y: f64, crs: &Crs) -> Result<(f64, Option<u32>), Refused> {
+pub(super) fn without_zone(y: f64, crs: &Crs) -> Result<(f64, Option<u32>), Refused> {
     if prefixed(crs) || !(13.0e6..61.0e6).contains(&y) {
         return Ok((y, None));
     }

@@ -17,8 +17,9 @@ pub(super) enum Role {
 pub(super) struct Sheet<'t> {
     pub table: &'t Table,
     pub role: Role,
-    heading: usize,
-    columns: HashMap<&'static str, usize>,
+    /// Index of its row.
+    pub heading: usize,
+    pub columns: HashMap<&'static str, usize>,
 }
 
 /// One row with the sheet's columns.
@@ -30,12 +31,19 @@ pub(super) struct Row<'s> {
 }
 
 /// Rows above the heading that a title may take.
-const TITLES: usize = 10;
+pub(super) const TITLES: usize = 10;
 
 impl<'t> Sheet<'t> {
     /// `None` for a table that is neither points nor lines.
     pub fn of(table: &'t Table) -> Option<Self> {
-        table.rows.iter().take(TITLES).enumerate().find_map(|(heading, row)| {
+        Self::within(table, TITLES)
+    }
+    /// The same with the heading in any row.
+    pub fn anywhere(table: &'t Table) -> Option<Self> {
+        Self::within(table, table.rows.len())
+    }
+    fn within(table: &'t Table, rows: usize) -> Option<Self> {
+        table.rows.iter().take(rows).enumerate().find_map(|(heading, row)| {
             let columns = columns(row);
             role(&columns).map(|role| Self { table, role, heading, columns })
         })

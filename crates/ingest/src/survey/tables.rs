@@ -12,6 +12,16 @@ use std::{
 pub(crate) struct Table {
     pub name: String,
     pub rows: Vec<Vec<String>>,
+    /// What is wrong with the file itself.
+    pub faults: Vec<TableFault>,
+}
+
+/// A fault of a file: row, id of the quality rule, reason.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TableFault {
+    pub row: usize,
+    pub rule: &'static str,
+    pub reason: String,
 }
 
 const MAX_COLUMNS: usize = 512;
@@ -84,23 +94,39 @@ fn delimited(file: &Path, named: &Path, notes: &mut Vec<String>) -> Result<Table
         return Err(IngestError::new(named, "invalid-content", "a table of more than 256 MiB"));
     }
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let (content, encoding) = text::decode(&std::fs::read(file).map_err(io)?);
+    let bytes = std::fs::read(file).map_err(io)?;
+    let mut faults = Vec::new();
+    if let Some(row) = text::mixed(&bytes) {
+        let reason = "UTF-8 and GBK stand in one file: rows before this one are in the other encoding".to_owned();
+        faults.push(TableFault { row, rule: "encoding", reason });
+    }
+    let (content, encoding) = text::decode(&bytes);
     if encoding != "UTF-8" {
         notes.push(format!("table {name} read as {encoding}"));
     }
-    Ok(Table { name, rows: rows(&content, named)? })
+    let lost = |c: char| c == '\u{fffd}' || c == '\0';
+    if let Some(row) = content.lines().position(|l| l.contains(lost)).filter(|_| faults.is_empty()) {
+        faults.push(TableFault { row: row + 1, rule: "encoding", reason: "characters that cannot be read".into() });
+    } else if encoding == "windows-1252" && faults.is_empty() {
+        faults.push(TableFault { row: 0, rule: "encoding", reason: "neither UTF-8 nor GBK".into() });
+    }
+    Ok(Table { name, rows: rows(&content, named)?, faults })
 }
 
 pub(super) fn rows(content: &str, named: &Path) -> Result<Vec<Vec<String>>, IngestError> {
     // A title above the heading has no delimiter: the first lines together tell.
-    let first: String = content.lines().take(12).collect();
+    let first: String = content.lines().take(64).collect();
     let delimiter = [b',', b'\t', b';'].into_iter().max_by_key(|d| first.bytes().filter(|b| b == d).count()).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(content.as_bytes());
     let mut out: Vec<Vec<String>> = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| IngestError::new(named, "invalid-content", e.to_string()))?;
         // The reader skips blank lines; row numbers must not.
-        let line = record.position().map_or(out.len() + 1, |p| p.line() as usize);
+        let line = record.position().map_or(out.len() + 1, |p| {
+            // Its position is that of the blank lines in front of it.
+            let blank = content.as_bytes().iter().skip(p.byte() as usize).take_while(|b| matches!(b, b'\n' | b'\r'));
+            p.line() as usize + blank.filter(|b| **b == b'\n').count()
+        });
         if line <= MAX_ROWS {
             out.resize(out.len().max(line - 1), Vec::new());
         }
@@ -149,8 +175,19 @@ pub(crate) fn workbook(path: &Path) -> Result<Vec<Table>, IngestError> {
             }
             rows[r][c] = shown;
         }
+        drop(reader);
+        // Only the first cell of a merged region has a value. Above the heading that is a title.
+        let merged = book.merge_cells_by_sheet_name(&name).unwrap_or_default();
+        let faults = merged
+            .iter()
+            .map(|m| TableFault {
+                row: m.end.0 as usize + 1,
+                rule: "merged-cells",
+                reason: format!("rows {} to {}, columns {} to {} are one cell", m.start.0 + 1, m.end.0 + 1, m.start.1 + 1, m.end.1 + 1),
+            })
+            .collect();
         if !rows.is_empty() {
-            tables.push(Table { name, rows });
+            tables.push(Table { name, rows, faults });
         }
     }
     Ok(tables)
