@@ -9,7 +9,7 @@ build:
 	@tools/viewer.sh
 
 demo: build
-	$${CARGO_TARGET_DIR:-target}/debug/strata demo --dir $(CITY) --viewer viewer/dist
+	$${CARGO_TARGET_DIR:-target}/debug/strata demo --dir $(CITY) --live --viewer viewer/dist
 
 test:
 	@tools/setup.sh test

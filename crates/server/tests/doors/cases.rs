@@ -100,7 +100,7 @@ async fn a_check_is_not_the_clients_word_and_an_old_one_does_not_approve() {
         (json!({ "step": "refuse", "role": "approver" }), 400, "invalid-parameter"),
         (json!({ "step": "issue", "role": "clerk" }), 409, "conflict"),
         (json!({ "step": "approve", "role": "approver", "after": 0 }), 409, "conflict"),
-        (json!({ "step": "approve", "role": "approver", "colour": 1 }), 400, "invalid-json"),
+        (json!({ "step": "approve", "role": "approver", "colour": 1 }), 400, "unknown-member"),
     ] {
         let (s, a) = step(&city, &id, form.clone()).await;
         assert_eq!((s, a["code"].as_str()), (status, Some(code)), "{form}: {a}");
