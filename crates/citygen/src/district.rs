@@ -324,15 +324,21 @@ impl District {
                 .min_by(|&a, &b| plane::dist(nodes[a], near).total_cmp(&plane::dist(nodes[b], near)));
             best.map_or(near, |n| nodes[n])
         };
+        let has = |p: P2| self.plan.bounds.grown(-400.0).contains(p);
+        // A part of the city that does not reach the real place has a stand-in.
+        let place = |a: (&'static str, &'static str, &'static str, P2), instead: P2| if has(a.3) { a } else { (a.0, a.1, a.2, instead) };
         [
             ("cbd", "人民广场", "Renmin Square", [0.0, -150.0]),
             ("old-town", "老城", "Old town", [640.0, 420.0]),
             ("school-quarter", "学区", "School quarter", [-300.0, -2_050.0]),
-            ("north-plan", "北部规划区", "Planned north", [1_400.0, 100.0]),
-            ("jingyue-hills", "山地公园", "Hill park", [2_390.0, -1_210.0]),
+            place(("north-plan", "北部规划区", "Planned north", [1_500.0, 7_000.0]), [1_400.0, 100.0]),
+            match has([12_000.0, -9_600.0]) {
+                true => ("jingyue-hills", "净月山地", "Jingyue hills", [12_000.0, -9_600.0]),
+                false => ("jingyue-hills", "山地公园", "Hill park", [2_390.0, -1_210.0]),
+            },
             ("main-crossing", "主路口", "Main crossing", crossing([0.0, -1_170.0])),
             ("heat-trunk", "热力干管", "Heat trunk", crossing([500.0, -1_170.0])),
-            ("car-works", "厂区", "Works", [2_450.0, -2_300.0]),
+            place(("car-works", "厂区", "Works", [-7_000.0, -6_100.0]), [2_450.0, -2_300.0]),
             ("plan-parcel", "方案地块", "Scheme parcel", buildings::PLAN_PARCEL),
             ("tv-tower", "电视塔", "TV tower", [0.0, -600.0]),
             ("survey-sheet", "测绘图幅", "Survey sheet", crossing([-600.0, -600.0])),

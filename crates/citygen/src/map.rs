@@ -277,6 +277,18 @@ const RAIL_MAIN: &[P2] = &[
     [6600.0, 9800.0],
 ];
 
+/// The part of the outer motorway that lies in the south.
+const SOUTH_BYPASS: &[P2] = &[
+    [-9600.0, -10300.0],
+    [-6500.0, -10550.0],
+    [-2500.0, -10800.0],
+    [50.0, -10900.0],
+    [2300.0, -10950.0],
+    [4600.0, -10700.0],
+    [6300.0, -10100.0],
+    [8000.0, -8600.0],
+];
+
 pub(crate) fn main_roads() -> Vec<MainRoad> {
     let mut out = Vec::new();
     let mut put = |zh, en, class, points| out.push(MainRoad { zh, en, class, points });
@@ -309,6 +321,11 @@ pub(crate) fn main_roads() -> Vec<MainRoad> {
         smooth(&[[3650.0, -4600.0], [6200.0, -7000.0], [8800.0, -8600.0], [10000.0, -9200.0], [13900.0, -8900.0]], 80.0, false),
     );
     put("长吉公路", "Changji Highway", A, smooth(&[[7000.0, 3500.0], [10000.0, 4600.0], [14000.0, 5200.0]], 100.0, false));
+    put("长沈公路", "Changshen Highway", A, vec![[-6700.0, -8100.0], [-7600.0, -9500.0], [-9600.0, -12600.0]]);
+    put("超越大街", "Chaoyue Street", A, vec![[-4800.0, -9000.0], [-4850.0, -10600.0], [-5000.0, -12600.0]]);
+    put("硅谷大街", "Guigu Street", A, vec![[-2450.0, -9400.0], [-2500.0, -10700.0], [-2600.0, -12600.0]]);
+    put("绕城高速公路", "City Bypass", Class::Expressway, smooth(SOUTH_BYPASS, 90.0, false));
+    put("长白公路", "Changbai Highway", A, vec![[-6700.0, 5700.0], [-7900.0, 7100.0], [-9600.0, 9200.0]]);
     put("京哈铁路", "Beijing–Harbin Railway", R, smooth(RAIL_MAIN, 90.0, false));
     out
 }

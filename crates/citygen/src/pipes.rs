@@ -136,7 +136,7 @@ const SOURCES: [P2; 8] = [
     [-900.0, -7_600.0],
     [8_800.0, -8_300.0],
 ];
-/// No drain lies deeper: before it would, a pumping station lifts into the interceptor and ends the basin.
+/// At no junction does a drain lie deeper: before it would, a pumping station lifts into the interceptor and ends the basin.
 const DEEPEST_DRAIN_M: f64 = 12.0;
 
 /// All pipes and points of one kind.

@@ -326,6 +326,13 @@ impl Cutter<'_> {
                 let t = o.half[0] * dice.range(-0.12, 0.12) * f64::from(1 + i / 3);
                 self.try_cut(&ring, o.at(t, 0.0), o.v(), least)
             });
+            // A very large face of an odd shape is worth more tries, in both directions and anywhere.
+            let cut = cut.or_else(|| {
+                (0..if size > 6.0 * most { 60 } else { 0 }).find_map(|i| {
+                    let at = o.at(o.half[0] * dice.range(-0.8, 0.8), o.half[1] * dice.range(-0.8, 0.8));
+                    self.try_cut(&ring, at, if i % 2 == 0 { o.v() } else { o.u }, least)
+                })
+            });
             let Some((a, b)) = cut else { continue };
             let class = if size > 420_000.0 { Class::Secondary } else { Class::Local };
             self.street(a, b, class, z);

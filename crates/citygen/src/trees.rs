@@ -25,6 +25,7 @@ fn tree(at: P2, dice: &mut Dice, of: &[(&'static str, f64, f64)]) -> Tree {
 
 const STREET: &[(&str, f64, f64)] = &[("poplar", 11.0, 4.5), ("poplar", 9.5, 4.2), ("willow", 8.0, 5.5)];
 const PARK: &[(&str, f64, f64)] = &[("poplar", 12.0, 5.5), ("willow", 9.0, 7.0), ("pine", 9.0, 4.0), ("pine", 7.0, 3.4)];
+const FOREST: &[(&str, f64, f64)] = &[("pine", 14.0, 6.5), ("pine", 12.0, 5.5), ("pine", 9.0, 5.0), ("poplar", 14.0, 7.0)];
 const YARD: &[(&str, f64, f64)] = &[("willow", 7.0, 4.8), ("poplar", 9.0, 4.0), ("pine", 6.0, 3.0)];
 
 /// Both sides of a street, where the pavement is wide enough; the corners stay clear.
@@ -57,7 +58,9 @@ pub(crate) fn along_street(plan: &Plan, edge: u32) -> Vec<Tree> {
 
 /// In a parcel: dense in parks, sparse in yards, never nearer than 3 m to a house of any year.
 pub(crate) fn in_parcel(seed: u64, p: &Parcel, houses: &[Building]) -> Vec<Tree> {
+    let forest = p.zone == Zone::Hills && is_outer(centroid(&p.area.shell));
     let (per_tree_m2, of) = match p.land_use {
+        "1401" if forest => (260.0, FOREST),
         "1401" if p.zone == Zone::Hills => (85.0, PARK),
         "1401" | "1402" => (150.0, PARK),
         "03" => (60.0, PARK),
@@ -70,7 +73,7 @@ pub(crate) fn in_parcel(seed: u64, p: &Parcel, houses: &[Building]) -> Vec<Tree>
     let (lo, hi) = ring.iter().fold(([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]), |(lo, hi), q| {
         ([lo[0].min(q[0]), lo[1].min(q[1])], [hi[0].max(q[0]), hi[1].max(q[1])])
     });
-    let tries = ((hi[0] - lo[0]) * (hi[1] - lo[1]) / per_tree_m2).min(6_000.0) as usize;
+    let tries = ((hi[0] - lo[0]) * (hi[1] - lo[1]) / per_tree_m2).min(if forest { 90_000.0 } else { 6_000.0 }) as usize;
     let mut out: Vec<Tree> = Vec::new();
     for _ in 0..tries {
         let at = [dice.range(lo[0], hi[0]), dice.range(lo[1], hi[1])];
