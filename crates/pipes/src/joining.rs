@@ -323,10 +323,13 @@ impl Network {
 }
 
 impl Builder {
+    /// A point that says no subclass may stand on pipes of any; a pipe must say it.
     fn wanted(&self, layer: &Layer, f: &Feature) -> bool {
         let class = f.text(layer, "class").unwrap_or_default();
-        let subclass = f.text(layer, "subclass").filter(|s| !s.is_empty()).unwrap_or(class);
-        Class::parse(class) == self.joining.class && self.joining.subclass.as_deref().is_none_or(|s| subclass.rsplit('/').next() == Some(s))
+        let stated = f.text(layer, "subclass").filter(|s| !s.is_empty()).unwrap_or(class);
+        let stated = stated.rsplit('/').next().unwrap_or_default();
+        let general = layer.theme == Theme::PipePoint && stated.eq_ignore_ascii_case(self.joining.class.letters());
+        Class::parse(class) == self.joining.class && self.joining.subclass.as_deref().is_none_or(|s| general || stated == s)
     }
 
     fn read_point(&mut self, layer: &Layer, f: Feature) {

@@ -52,7 +52,7 @@ impl City {
     }
 }
 
-fn layer(id: &str, theme: Theme, geometry: GeometryKind, fields: &[(&str, FieldKind)]) -> Arc<Layer> {
+pub fn layer(id: &str, theme: Theme, geometry: GeometryKind, fields: &[(&str, FieldKind)]) -> Arc<Layer> {
     Arc::new(Layer {
         id: LayerId::new(id).unwrap(),
         title_zh: "测试".into(),
