@@ -4,3 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 cargo build --release --quiet
 "${CARGO_TARGET_DIR:-target}/release/index" "$@"
+"${CARGO_TARGET_DIR:-target}/release/network"

@@ -226,13 +226,13 @@ impl Builder {
             return cuts;
         }
         let (plan_m, height_m) = (self.joining.tolerance_m, self.joining.height_tolerance_m);
-        let segments: Vec<GeomWithData<Rectangle<[f64; 2]>, (u32, u32)>> = (0..self.pipes.len() as u32)
+        let segments = (0..self.pipes.len() as u32)
             .flat_map(|p| (self.lines[p as usize][0]..self.lines[p as usize][1] - 1).map(move |s| (p, s)))
             .map(|(p, s)| {
                 let [a, b] = [self.axis[s as usize], self.axis[s as usize + 1]];
                 GeomWithData::new(Rectangle::from_corners([a[0], a[1]], [b[0], b[1]]), (p, s))
             })
-            .collect();
+            .collect::<Vec<_>>();
         let tree = RTree::bulk_load(segments);
         for &n in lonely {
             let at = self.nodes[n as usize].at;
@@ -323,10 +323,13 @@ impl Network {
 }
 
 impl Builder {
+    /// A point that says no subclass may stand on pipes of any; a pipe must say it.
     fn wanted(&self, layer: &Layer, f: &Feature) -> bool {
         let class = f.text(layer, "class").unwrap_or_default();
-        let subclass = f.text(layer, "subclass").filter(|s| !s.is_empty()).unwrap_or(class);
-        Class::parse(class) == self.joining.class && self.joining.subclass.as_deref().is_none_or(|s| subclass.rsplit('/').next() == Some(s))
+        let stated = f.text(layer, "subclass").filter(|s| !s.is_empty()).unwrap_or(class);
+        let stated = stated.rsplit('/').next().unwrap_or_default();
+        let general = layer.theme == Theme::PipePoint && stated.eq_ignore_ascii_case(self.joining.class.letters());
+        Class::parse(class) == self.joining.class && self.joining.subclass.as_deref().is_none_or(|s| general || stated == s)
     }
 
     fn read_point(&mut self, layer: &Layer, f: Feature) {

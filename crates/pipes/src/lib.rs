@@ -9,6 +9,8 @@
 //! - [`trace`]: upstream, downstream, connected, shortest way, pressure zone
 //! - [`segments`], [`isolation`]: what valves can cut out, and what it takes; [`users`]: who hangs on which pipe;
 //!   [`isolate`]: a burst
+//! - [`supply`], [`hydraulics`]: the water network as a model, and EPANET that solves it; [`pressures`]: before and after
+//! - [`drain`], [`storm`]: drains by Manning in a storm
 //! - [`consistency`]: what is wrong with a network as surveyed
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
 //! - [`ground`]: the terrain's triangles; [`cover`]: how much ground lies over a pipe, and the frost
@@ -22,12 +24,14 @@ mod ask;
 pub mod clearance;
 pub mod consistency;
 pub mod cover;
+pub mod drain;
 mod drawing;
 pub mod encroach;
 pub mod excavate;
 pub mod ground;
 #[cfg(test)]
 mod hand;
+pub mod hydraulics;
 mod inputs;
 pub mod isolate;
 pub mod isolation;
@@ -35,6 +39,7 @@ pub mod joining;
 pub mod network;
 pub mod pipe;
 pub mod planned;
+pub mod pressures;
 pub mod profile;
 pub mod qc;
 pub mod risk;
@@ -42,6 +47,8 @@ pub mod rules;
 pub mod section;
 pub mod segments;
 pub mod statistics;
+pub mod storm;
+pub mod supply;
 pub mod trace;
 pub mod users;
 pub mod walk;
@@ -67,4 +74,6 @@ pub const ANALYSES: &[&Analysis] = &[
     &planned::PLANNED,
     &qc::QC,
     &qc::COMPARE,
+    &pressures::HYDRAULICS,
+    &storm::DRAINAGE,
 ];

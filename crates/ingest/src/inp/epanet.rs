@@ -34,12 +34,8 @@ pub(crate) fn read(out: &mut Output<'_>) -> Result<(), IngestError> {
     let mut links: Vec<_> = sections.of("PIPE").map(|r| tried(r, "PIPES", |r| pipe(r, &u, &status))).collect();
     links.extend(sections.of("PUMP").map(|r| tried(r, "PUMPS", |r| pump(r, &status))));
     links.extend(sections.of("VALV").map(|r| tried(r, "VALVES", |r| valve(r, &u, &status))));
-    let left: Vec<String> = ["CONTROLS", "RULES", "EMITTERS", "QUALITY"]
-        .iter()
-        .map(|s| (s, sections.of(s).count()))
-        .filter(|(_, n)| *n > 0)
-        .map(|(s, n)| format!("{n} lines of [{s}]"))
-        .collect();
+    let left: Vec<String> =
+        Some(sections.of("QUALITY").count()).filter(|n| *n > 0).map(|n| format!("{n} lines of [QUALITY]")).into_iter().collect();
     if !left.is_empty() {
         out.report.note(format!("left out: {}", left.join(", ")));
     }

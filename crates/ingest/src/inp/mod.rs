@@ -6,7 +6,8 @@
 //! own the numbers are taken as they stand, even far outside it (a benchmark network lies nowhere).
 //!
 //! Patterns and curves belong to no place: nodes name their `pattern`, and the first reservoir (or tank, or node)
-//! carries all of them as JSON in `patterns_json` and `curves_json`.
+//! carries all of them as JSON in `patterns_json` and `curves_json`, and options, times, controls and rules as they stand
+//! in the file in `model_json`.
 
 mod epanet;
 mod sections;
@@ -204,7 +205,17 @@ impl Network<'_> {
         if let Some(Ok(n)) = keeper.map(|i| &mut nodes[i]) {
             n.values.push(("patterns_json", self.series("PATT").into()));
             n.values.push(("curves_json", self.series("CURV").into()));
+            n.values.push(("model_json", self.rest().into()));
         }
+    }
+
+    /// What steers a simulation and belongs to no place, as the file has it and in the file's units: `{"OPTIONS": ["…"]}`.
+    fn rest(&self) -> Option<String> {
+        const KEPT: [&str; 7] = ["OPTIONS", "TIMES", "CONTROLS", "RULES", "EMITTERS", "DEMANDS", "TANKS"];
+        let lines = |s: &'static str| self.sections.of(&s[..4]).map(|r| r.fields.join(" ")).collect::<Vec<_>>();
+        let all: std::collections::BTreeMap<&str, Vec<String>> =
+            KEPT.into_iter().map(|s| (s, lines(s))).filter(|(_, l)| !l.is_empty()).collect();
+        (!all.is_empty()).then(|| serde_json::to_string(&all).ok()).flatten()
     }
 }
 
@@ -270,6 +281,7 @@ fn node_fields() -> Vec<Field> {
         extra("tank_diameter_m", Float, "水池直径", "Tank diameter", "m"),
         extra("patterns_json", Text, "模式表", "Patterns of the network", ""),
         extra("curves_json", Text, "曲线表", "Curves of the network", ""),
+        extra("model_json", Text, "模型参数", "Options, times, controls and rules, as the file has them", ""),
     ]
 }
 

@@ -9,6 +9,9 @@ use strata_citygen::District;
 use strata_engine::{Analysis, AnalysisError, Engine, Snapshot, View};
 use strata_model::*;
 
+/// Layers with their features.
+pub type Layers = Vec<(Arc<Layer>, Vec<Feature>)>;
+
 pub struct City {
     pub snapshot: Snapshot,
     _dir: tempfile::TempDir,
@@ -27,7 +30,7 @@ impl City {
         Self { snapshot: engine.snapshot(), _dir: dir }
     }
     /// Pipes, points and buildings of the generator's district.
-    pub fn district(seed: u64) -> (Self, Vec<(Arc<Layer>, Vec<Feature>)>) {
+    pub fn district(seed: u64) -> (Self, Layers) {
         let mut layers: BTreeMap<String, (Arc<Layer>, Vec<Feature>)> = BTreeMap::new();
         District::new(seed)
             .unwrap()
@@ -52,7 +55,7 @@ impl City {
     }
 }
 
-fn layer(id: &str, theme: Theme, geometry: GeometryKind, fields: &[(&str, FieldKind)]) -> Arc<Layer> {
+pub fn layer(id: &str, theme: Theme, geometry: GeometryKind, fields: &[(&str, FieldKind)]) -> Arc<Layer> {
     Arc::new(Layer {
         id: LayerId::new(id).unwrap(),
         title_zh: "测试".into(),

@@ -1,0 +1,442 @@
+//! A water network as a hydraulic model. What was imported from an EPANET file keeps its demands, patterns, curves,
+//! pumps, valves, options and controls; a surveyed network has none of them, so [`Assumptions`] stand in and are said.
+
+use crate::{
+    network::{LinkKind, NONE, Network, PointKind},
+    users::{HOUSEHOLD, Users},
+};
+use serde_json::Value as Json;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    ops::ControlFlow,
+};
+use strata_engine::{EngineError, View};
+use strata_model::{Feature, Layer, Query, Theme};
+
+/// What stands in for a model that a surveyed network does not have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assumptions {
+    /// Pressure head of every source above the axis of its pipe, m.
+    pub source_head_m: f64,
+    /// 80 to 135 litres a person and day in Jilin (GB/T 50331-2002).
+    pub litres_per_person_day: f64,
+    /// Of the hour asked about over the mean of the day.
+    pub peak_factor: f64,
+    /// Multipliers of the hours of a day, for an extended period; none: one steady moment.
+    pub pattern: Vec<f64>,
+}
+
+impl Default for Assumptions {
+    fn default() -> Self {
+        Self { source_head_m: 45.0, litres_per_person_day: 110.0, peak_factor: 1.4, pattern: Vec::new() }
+    }
+}
+
+/// Hazen-Williams coefficient by material: the usual table of textbooks for pipes in service (Rossman et al. 2020,
+/// EPANET 2.2 User Manual, table 3.2).
+pub fn hazen_williams(material: &str) -> f64 {
+    match material {
+        m if m.contains("球墨") => 130.0,
+        m if m.contains("铸铁") || m == "ZT" => 100.0,
+        m if m.contains('钢') || m == "G" => 120.0,
+        m if m.contains("混凝土") || m == "T" => 120.0,
+        m if m.contains("PE") || m.contains("PVC") => 140.0,
+        _ => 120.0,
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct NodeData {
+    elevation_m: f64,
+    demand_lps: f64,
+    pattern: Option<String>,
+    reservoir: bool,
+    tank: Option<[f64; 4]>,
+}
+
+#[derive(Debug, Clone)]
+struct LinkData {
+    length_m: f64,
+    diameter_mm: f64,
+    roughness: Option<f64>,
+    minor_loss: f64,
+    status: Option<String>,
+    setting: Option<String>,
+}
+
+/// A network ready to be solved: one node and one link for each of the [`Network`]'s.
+#[derive(Debug)]
+pub struct Model {
+    /// It came with its own demands and options.
+    pub imported: bool,
+    /// What was assumed, for the answer.
+    pub notes: Vec<String>,
+    nodes: Vec<NodeData>,
+    links: Vec<LinkData>,
+    /// Id in the file for each node and link.
+    pub(crate) node_ids: Vec<String>,
+    pub(crate) link_ids: Vec<String>,
+    patterns: BTreeMap<String, Vec<f64>>,
+    curves: BTreeMap<String, Vec<f64>>,
+    sections: BTreeMap<String, Vec<String>>,
+    /// Litres a second and metres in the file's units of flow and length; millimetres in its unit of diameter.
+    pub(crate) flow_lps: f64,
+    pub(crate) length_m: f64,
+    diameter_mm: f64,
+}
+
+/// Litres a second in a flow unit of EPANET, and whether its lengths are feet.
+fn flow_unit(name: &str) -> Option<(f64, bool)> {
+    Some(match name.to_ascii_uppercase().as_str() {
+        "CFS" => (28.316_846_592, true),
+        "GPM" => (3.785_411_784 / 60.0, true),
+        "MGD" => (3.785_411_784e6 / 86_400.0, true),
+        "IMGD" => (4.546_09e6 / 86_400.0, true),
+        "AFD" => (1_233_481.837_547_52 / 86_400.0, true),
+        "LPS" => (1.0, false),
+        "LPM" => (1.0 / 60.0, false),
+        "MLD" => (1.0e6 / 86_400.0, false),
+        "CMH" => (1000.0 / 3600.0, false),
+        "CMD" => (1000.0 / 86_400.0, false),
+        "CMS" => (1000.0, false),
+        _ => return None,
+    })
+}
+
+impl Model {
+    /// The model of the network at the view's moment, as the asker sees it.
+    pub fn read(view: &View, net: &Network, assume: &Assumptions) -> Result<Self, EngineError> {
+        let mut new = Self {
+            imported: false,
+            notes: Vec::new(),
+            nodes: vec![NodeData::default(); net.nodes.len()],
+            links: Vec::with_capacity(net.edges.len()),
+            node_ids: Vec::new(),
+            link_ids: Vec::new(),
+            patterns: BTreeMap::new(),
+            curves: BTreeMap::new(),
+            sections: BTreeMap::new(),
+            flow_lps: 1.0,
+            length_m: 1.0,
+            diameter_mm: 1.0,
+        };
+        let mut features: HashMap<u32, LinkData> = HashMap::new();
+        for layer in view.snapshot.layers(view.scope) {
+            let q = Query::all(layer.id.clone(), view.scope.clone()).at(view.at);
+            match layer.theme {
+                Theme::PipePoint if layer.field("node_kind").is_some() => {
+                    view.snapshot.for_each(&q, &mut |f| {
+                        if let Some(n) = net.node_of(f.id.as_str()) {
+                            new.take_node(&layer, &f, n);
+                        }
+                        ControlFlow::Continue(())
+                    })?;
+                }
+                Theme::Pipe if layer.field("link_kind").is_some() => {
+                    view.snapshot.for_each(&q, &mut |f| {
+                        if let Some(edges) = net.edges_of(f.id.as_str()) {
+                            let data = link_data(&layer, &f);
+                            features.extend(edges.map(|e| (e, data.clone())));
+                        }
+                        ControlFlow::Continue(())
+                    })?;
+                }
+                _ => {}
+            }
+        }
+        if let Some((flow, us)) = new.option("UNITS").and_then(|u| flow_unit(&u)).or(new.imported.then_some((3.785_411_784 / 60.0, true))) {
+            new.flow_lps = flow;
+            (new.length_m, new.diameter_mm) = if us { (0.3048, 25.4) } else { (1.0, 1.0) };
+        }
+        let williams = new.option("HEADLOSS").is_none_or(|h| h.to_ascii_uppercase().starts_with("H-W"));
+        let mut bare = 0;
+        for (i, e) in net.edges.iter().enumerate() {
+            let row = net.pipe(i as u32);
+            let mut data = features.remove(&(i as u32)).unwrap_or(LinkData {
+                length_m: e.length_m,
+                diameter_mm: row.diameter_m * 1000.0,
+                roughness: None,
+                minor_loss: 0.0,
+                status: None,
+                setting: None,
+            });
+            data.length_m = e.length_m.max(0.01);
+            if data.diameter_mm <= 0.0 {
+                data.diameter_mm = crate::pipe::ASSUMED_DIAMETER_M * 1000.0;
+                bare += 1;
+            }
+            if data.roughness.is_none_or(|r| r <= 0.0) {
+                // 0.1 mm, or 0.33 thousandths of a foot, where the file asks for a height of roughness.
+                let height = if new.length_m == 1.0 { 0.1 } else { 0.328 };
+                data.roughness = Some(if williams { hazen_williams(net.word(row.material)) } else { height });
+            }
+            new.links.push(data);
+        }
+        if bare > 0 {
+            new.notes.push(format!("{bare} pipes have no size: {} m taken", crate::pipe::ASSUMED_DIAMETER_M));
+        }
+        for (n, data) in net.nodes.iter().zip(&mut new.nodes) {
+            if !new.imported {
+                data.elevation_m = n.at[2];
+            } else if data.elevation_m == 0.0 && !n.surveyed {
+                data.elevation_m = n.at[2]; // a node that a proposal brought
+            }
+        }
+        if !new.imported {
+            new.assume(view, net, assume)?;
+        }
+        new.node_ids = ids(net.nodes.iter().map(|n| n.id.as_ref().map(|i| i.as_str())), "n");
+        new.link_ids = ids((0..net.edges.len() as u32).map(|e| Some(net.pipe(e).id.as_str())), "p");
+        Ok(new)
+    }
+
+    fn take_node(&mut self, layer: &Layer, f: &Feature, n: u32) {
+        let text = |name: &str| f.text(layer, name).filter(|t| !t.is_empty());
+        let Some(kind) = text("node_kind") else { return };
+        self.imported = true;
+        let number = |name: &str| f.number(layer, name).filter(|v| v.is_finite());
+        let data = &mut self.nodes[n as usize];
+        data.elevation_m = number("elevation_m").unwrap_or(0.0);
+        data.demand_lps = number("base_demand_lps").unwrap_or(0.0);
+        data.pattern = text("pattern").map(str::to_owned);
+        data.reservoir = kind == "reservoir";
+        if kind == "tank" {
+            data.tank = Some(["initial_level_m", "min_level_m", "max_level_m", "tank_diameter_m"].map(|n| number(n).unwrap_or(0.0)));
+        }
+        let series = |name: &str| text(name).and_then(|t| serde_json::from_str(t).ok());
+        if let Some(p) = series("patterns_json") {
+            self.patterns = p;
+        }
+        if let Some(c) = series("curves_json") {
+            self.curves = c;
+        }
+        if let Some(Json::Object(m)) = text("model_json").and_then(|t| serde_json::from_str(t).ok()) {
+            let lines = |v: &Json| v.as_array().into_iter().flatten().filter_map(|l| l.as_str().map(str::to_owned)).collect();
+            self.sections = m.iter().map(|(k, v)| (k.clone(), lines(v))).collect();
+        }
+    }
+
+    fn option(&self, key: &str) -> Option<String> {
+        let line = self.sections.get("OPTIONS")?.iter().find(|l| l.split(' ').next().is_some_and(|k| k.eq_ignore_ascii_case(key)))?;
+        line.split(' ').nth(1).map(str::to_owned)
+    }
+
+    /// Demands from the dwellings on each pipe, half at either end; sources with the head assumed.
+    fn assume(&mut self, view: &View, net: &Network, assume: &Assumptions) -> Result<(), EngineError> {
+        let users = Users::read(view, net, crate::users::REACH_M)?;
+        let factor = if assume.pattern.is_empty() { assume.peak_factor } else { 1.0 };
+        let per_dwelling = HOUSEHOLD * assume.litres_per_person_day / 86_400.0 * factor;
+        for u in &users.all {
+            let Some(edge) = u.edge else { continue };
+            for n in net.edges[edge as usize].ends {
+                self.nodes[n as usize].demand_lps += f64::from(u.dwellings) * per_dwelling / 2.0;
+            }
+        }
+        for (n, data) in self.nodes.iter_mut().enumerate() {
+            if matches!(net.kind(n as u32), PointKind::Source | PointKind::Tank) {
+                data.reservoir = true;
+                data.elevation_m += assume.source_head_m;
+            }
+        }
+        self.notes.push(format!(
+            "no model was imported: demand is dwellings × {HOUSEHOLD} people × {} l/d (GB/T 50331-2002: 80 to 135) × {factor}, other buildings none; every source stands {} m above its pipe; Hazen-Williams by material",
+            assume.litres_per_person_day, assume.source_head_m
+        ));
+        if !assume.pattern.is_empty() {
+            self.patterns.insert("day".into(), assume.pattern.clone());
+            self.nodes.iter_mut().for_each(|n| n.pattern = (!n.reservoir).then(|| "day".to_owned()));
+            let hours = assume.pattern.len();
+            self.sections.insert(
+                "TIMES".into(),
+                vec![format!("DURATION {hours}:00"), "HYDRAULIC TIMESTEP 1:00".into(), "PATTERN TIMESTEP 1:00".into()],
+            );
+        }
+        self.sections
+            .insert("OPTIONS".into(), vec!["UNITS LPS".into(), "HEADLOSS H-W".into(), "TRIALS 200".into(), "ACCURACY 0.0001".into()]);
+        Ok(())
+    }
+
+    /// A source or a tank.
+    pub fn feeds(&self, node: u32) -> bool {
+        let n = &self.nodes[node as usize];
+        n.reservoir || n.tank.is_some()
+    }
+    pub fn demand_lps(&self, node: u32) -> f64 {
+        self.nodes[node as usize].demand_lps
+    }
+    pub fn elevation_m(&self, node: u32) -> f64 {
+        self.nodes[node as usize].elevation_m
+    }
+    /// Simple controls and rules may open what stands closed.
+    fn is_steered(&self, link: u32) -> bool {
+        let id = &self.link_ids[link as usize];
+        let named = |s: &str| self.sections.get(s).into_iter().flatten().any(|l| l.split(' ').any(|w| w == id));
+        named("CONTROLS") || named("RULES")
+    }
+    pub(crate) fn stands_closed(&self, link: u32) -> bool {
+        self.links[link as usize].status.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("closed")) && !self.is_steered(link)
+    }
+
+    /// The model as EPANET reads it (EPANET 2.2 User Manual, appendix C), without what is left out.
+    pub fn to_inp(&self, net: &Network, keep_node: &dyn Fn(u32) -> bool, keep_link: &dyn Fn(u32) -> bool) -> String {
+        let mut out = String::with_capacity(net.edges.len() * 60);
+        // Writing into a text cannot fail.
+        let _ = self.write_inp(&mut out, net, keep_node, keep_link);
+        out
+    }
+
+    fn write_inp(
+        &self,
+        out: &mut String,
+        net: &Network,
+        keep_node: &dyn Fn(u32) -> bool,
+        keep_link: &dyn Fn(u32) -> bool,
+    ) -> std::fmt::Result {
+        let nodes = || (0..net.nodes.len() as u32).filter(|n| keep_node(*n)).map(|n| (&self.node_ids[n as usize], &self.nodes[n as usize]));
+        let kept: std::collections::HashSet<&str> = nodes().map(|n| n.0.as_str()).collect();
+        let m = self.length_m;
+        // A default pattern may be named and not be there: then the demand is even.
+        let pattern = |n: &NodeData| n.pattern.as_deref().filter(|p| self.patterns.contains_key(*p)).unwrap_or_default().to_owned();
+        out.push_str("[JUNCTIONS]\n");
+        for (id, n) in nodes().filter(|(_, n)| !n.reservoir && n.tank.is_none()) {
+            writeln!(out, "{id} {} {} {}", n.elevation_m / m, n.demand_lps / self.flow_lps, pattern(n))?;
+        }
+        out.push_str("[RESERVOIRS]\n");
+        for (id, n) in nodes().filter(|(_, n)| n.reservoir) {
+            writeln!(out, "{id} {} {}", n.elevation_m / m, pattern(n))?;
+        }
+        let raw = |section: &str| self.sections.get(section).into_iter().flatten();
+        let about_kept = |l: &&String| l.split(' ').next().is_some_and(|id| kept.contains(id));
+        out.push_str("[TANKS]\n");
+        let told: std::collections::HashSet<&str> = raw("TANKS").filter_map(|l| l.split(' ').next()).collect();
+        for (id, n) in nodes() {
+            if let (Some([initial, least, most, across]), false) = (n.tank, told.contains(id.as_str())) {
+                writeln!(out, "{id} {} {} {} {} {} 0", n.elevation_m / m, initial / m, least / m, most / m, across / m)?;
+            }
+        }
+        raw("TANKS").filter(about_kept).try_for_each(|l| writeln!(out, "{l}"))?;
+        let links = |kind: LinkKind| (0..net.edges.len() as u32).filter(move |e| keep_link(*e) && net.pipe(*e).kind == kind);
+        let ends = |e: u32| net.edges[e as usize].ends.map(|n| self.node_ids[n as usize].as_str());
+        out.push_str("[PIPES]\n");
+        for e in links(LinkKind::Pipe) {
+            let (l, [a, b]) = (&self.links[e as usize], ends(e));
+            let (status, rough) = (l.status.as_deref().unwrap_or("open"), l.roughness.unwrap_or_default());
+            writeln!(
+                out,
+                "{} {a} {b} {} {} {rough} {} {status}",
+                self.link_ids[e as usize],
+                l.length_m / m,
+                l.diameter_mm / self.diameter_mm,
+                l.minor_loss
+            )?;
+        }
+        out.push_str("[PUMPS]\n");
+        for e in links(LinkKind::Pump) {
+            let (l, [a, b]) = (&self.links[e as usize], ends(e));
+            writeln!(out, "{} {a} {b} {}", self.link_ids[e as usize], l.setting.as_deref().unwrap_or("POWER 1"))?;
+        }
+        out.push_str("[VALVES]\n");
+        for e in links(LinkKind::Valve) {
+            let (l, [a, b]) = (&self.links[e as usize], ends(e));
+            writeln!(
+                out,
+                "{} {a} {b} {} {}",
+                self.link_ids[e as usize],
+                l.diameter_mm / self.diameter_mm,
+                l.setting.as_deref().unwrap_or("TCV 0")
+            )?;
+        }
+        out.push_str("[STATUS]\n");
+        for e in links(LinkKind::Pump).chain(links(LinkKind::Valve)) {
+            if let Some(s) = &self.links[e as usize].status {
+                writeln!(out, "{} {s}", self.link_ids[e as usize])?;
+            }
+        }
+        out.push_str("[PATTERNS]\n");
+        for (id, values) in &self.patterns {
+            for chunk in values.chunks(12) {
+                writeln!(out, "{id} {}", chunk.iter().map(f64::to_string).collect::<Vec<_>>().join(" "))?;
+            }
+        }
+        out.push_str("[CURVES]\n");
+        for (id, values) in &self.curves {
+            values.chunks_exact(2).try_for_each(|p| writeln!(out, "{id} {} {}", p[0], p[1]))?;
+        }
+        for section in ["EMITTERS", "DEMANDS"] {
+            writeln!(out, "[{section}]")?;
+            raw(section).filter(about_kept).try_for_each(|l| writeln!(out, "{l}"))?;
+        }
+        // A control that names what was left out would stop the solver; rules stand or fall together.
+        let gone: std::collections::HashSet<&str> = (0..net.edges.len() as u32)
+            .filter(|e| !keep_link(*e))
+            .map(|e| self.link_ids[e as usize].as_str())
+            .chain(self.node_ids.iter().map(String::as_str).filter(|id| !kept.contains(id)))
+            .collect();
+        let names_gone = |l: &str| l.split(' ').collect::<Vec<_>>().windows(2).any(|w| is_object(w[0]) && gone.contains(w[1]));
+        out.push_str("[CONTROLS]\n");
+        raw("CONTROLS").filter(|l| !names_gone(l)).try_for_each(|l| writeln!(out, "{l}"))?;
+        if !raw("RULES").any(|l| names_gone(l)) {
+            out.push_str("[RULES]\n");
+            raw("RULES").try_for_each(|l| writeln!(out, "{l}"))?;
+        }
+        out.push_str("[OPTIONS]\n");
+        // What would read or write other files, or another kind of analysis.
+        let foreign =
+            |l: &&String| ["MAP", "HYDRAULICS", "QUALITY"].iter().any(|w| l.split(' ').next().is_some_and(|k| k.eq_ignore_ascii_case(w)));
+        raw("OPTIONS").filter(|l| !foreign(l)).try_for_each(|l| writeln!(out, "{l}"))?;
+        out.push_str("[TIMES]\n");
+        raw("TIMES").try_for_each(|l| writeln!(out, "{l}"))?;
+        out.push_str("[REPORT]\nSTATUS NO\nMESSAGES NO\nSUMMARY NO\n[END]\n");
+        Ok(())
+    }
+}
+
+fn is_object(word: &str) -> bool {
+    ["LINK", "NODE", "PIPE", "PUMP", "VALVE", "JUNCTION", "JUNC", "TANK", "RESERVOIR", "RESERV"]
+        .iter()
+        .any(|w| word.eq_ignore_ascii_case(w))
+}
+
+fn link_data(layer: &Layer, f: &Feature) -> LinkData {
+    let text = |name: &str| f.text(layer, name).filter(|t| !t.is_empty()).map(str::to_owned);
+    let number = |name: &str| f.number(layer, name).filter(|v| v.is_finite());
+    LinkData {
+        length_m: 0.0,
+        diameter_mm: number("dn_mm").unwrap_or(0.0),
+        roughness: number("roughness"),
+        minor_loss: number("minor_loss").unwrap_or(0.0),
+        status: text("initial_status"),
+        setting: text("setting"),
+    }
+}
+
+/// Names for the solver: an object's own where it is short, plain and not yet taken, else a number.
+fn ids<'a>(names: impl Iterator<Item = Option<&'a str>>, letter: &str) -> Vec<String> {
+    let plain = |id: &str| !id.is_empty() && id.len() <= 31 && id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b'"' | b'['));
+    let mut taken = std::collections::HashSet::new();
+    names
+        .enumerate()
+        .map(|(i, name)| match name.filter(|n| plain(n) && taken.insert((*n).to_owned())) {
+            Some(n) => n.to_owned(),
+            None => format!("~{letter}{i}"),
+        })
+        .collect()
+}
+
+/// Nodes that no source or tank reaches through open links; they would make the equations singular.
+pub fn islands(model: &Model, net: &Network, shut: &dyn Fn(u32) -> bool) -> Vec<u32> {
+    let mut seen = crate::walk::Bits::new(net.nodes.len());
+    let mut stack: Vec<u32> = (0..net.nodes.len() as u32).filter(|n| model.feeds(*n)).collect();
+    stack.iter().for_each(|n| {
+        seen.set(*n);
+    });
+    while let Some(n) = stack.pop() {
+        for (h, other) in net.steps(n) {
+            if !shut(h.edge) && other != NONE && seen.set(other) {
+                stack.push(other);
+            }
+        }
+    }
+    (0..net.nodes.len() as u32).filter(|n| !seen.has(*n)).collect()
+}
