@@ -49,7 +49,7 @@ impl Cluster {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.args(["-U", "test", "-d", "postgres", "-qAt", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.dir.path());
         let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
-        let mut pipe = child.stdin.take().unwrap();
+        let mut pipe = child.stdin.take().ok_or("psql has no input")?;
         let text = sql.to_owned();
         let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
         let out = child.wait_with_output().map_err(|e| e.to_string())?;
