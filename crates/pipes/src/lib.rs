@@ -17,6 +17,8 @@
 //! - [`planned`]: a drawn pipe against all of these at once
 //! - [`statistics`]: how much of what, by any attribute
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 mod ask;
 pub mod clearance;
 pub mod consistency;

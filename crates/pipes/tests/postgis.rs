@@ -1,6 +1,8 @@
 //! Distances in space against PostGIS (`ST_3DDistance`), in a cluster of its own that ends with the test. Says that it
 //! skipped where PostgreSQL or PostGIS is not installed.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use rand::{Rng, SeedableRng};
 use std::{
     io::Write,
