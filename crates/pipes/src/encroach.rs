@@ -213,7 +213,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     Ok(json!({
         "faults": count("occupied") + count("protection"),
         "counts": { "occupied": count("occupied"), "protection": count("protection"), "control": count("control") },
-        "area_m2": (found.iter().filter(|e| e.kind == "occupied").map(|e| e.area_m2).sum::<f64>() * 10.0).round() / 10.0,
+        "area_m2": (found.iter().filter(|e| e.kind == "occupied").map(|e| e.area_m2).fold(0.0, |a, b| a + b) * 10.0).round() / 10.0,
         "findings": found.iter().take(limit).map(json_of).collect::<Vec<_>>(),
         "checked": pipes.len(), "more": found.len().saturating_sub(limit),
         "gas": pipes.iter().filter(|p| p.class == Class::Rq).count(),

@@ -20,6 +20,8 @@
 //! - [`qc`]: the quality rules of a survey, and what a survey changes
 //! - [`statistics`]: how much of what, by any attribute
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 mod ask;
 pub mod clearance;
 pub mod consistency;

@@ -1,6 +1,8 @@
 //! Distances in space against PostGIS (`ST_3DDistance`), in a cluster of its own that ends with the test. Says that it
 //! skipped where PostgreSQL or PostGIS is not installed.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use rand::{Rng, SeedableRng};
 use std::{
     io::Write,
@@ -49,7 +51,7 @@ impl Cluster {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.args(["-U", "test", "-d", "postgres", "-qAt", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.dir.path());
         let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
-        let mut pipe = child.stdin.take().unwrap();
+        let mut pipe = child.stdin.take().ok_or("psql has no input")?;
         let text = sql.to_owned();
         let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
         let out = child.wait_with_output().map_err(|e| e.to_string())?;

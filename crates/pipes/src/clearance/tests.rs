@@ -95,7 +95,7 @@ fn bad_input_is_left_out_and_counted() {
 
 #[test]
 fn ten_thousand_pipes_at_one_point_end_with_a_clear_answer() {
-    let one = |i: usize| east(&format!("p{i}"), if i % 2 == 0 { Class::Js } else { Class::Ps }, 300.0, 0.0, 0.0);
+    let one = |i: usize| east(&format!("p{i}"), if i.is_multiple_of(2) { Class::Js } else { Class::Ps }, 300.0, 0.0, 0.0);
     let many: Vec<Pipe> = (0..10_000).map(one).collect();
     let started = Instant::now();
     let e = clearances(&Pieces::new(&many), None, Options { most_findings: 100_000, ..Options::default() }).unwrap_err();

@@ -65,7 +65,7 @@ fn ducts_are_boxes_and_spacing_is_a_chain() {
 #[test]
 fn a_band_shows_what_is_near_and_a_joint_is_met_once() {
     let near = round("n", Class::Js, 300.0, &[[5.0, 1.0, 7.0], [5.0, 9.0, 7.0]]);
-    assert!(cuts(&[near.clone()], &LINE, 0.0, &flat()).is_empty());
+    assert!(cuts(std::slice::from_ref(&near), &LINE, 0.0, &flat()).is_empty());
     let c = cuts(&[near], &LINE, 4.0, &flat());
     assert_eq!((c[0].projected_m, c[0].station_m), (Some(1.0), 5.0));
     assert!(c[0].outline.iter().all(|q| ((q[0] - 5.0).hypot(q[1] - 7.0) - 0.15).abs() < 1e-9));
