@@ -181,7 +181,10 @@ impl TileWords {
             let high = triangles.iter().flatten().fold(Vec3::NEG_INFINITY, |m, v| m.max(*v));
             self.parcels.push((row, used.to_owned(), [low, high]));
             let code = table.text("code", row);
-            let texts = vec![format!("{used} {code}"), used.to_owned()];
+            let extent = high - low;
+            // A strip along a river has no room for more than its use.
+            let compact = whole > 0.45 * extent.x * extent.y;
+            let texts = if compact { vec![format!("{used} {code}"), used.to_owned()] } else { vec![used.to_owned()] };
             // A square of the same area lies well within most parcels.
             self.spots.push(Spot { row, kind: Kind::Parcel, texts, at, half_m: whole.sqrt() * 0.5, weight: whole.sqrt() });
         }
@@ -436,6 +439,13 @@ impl Writer<'_> {
         let metres_per_px = self.view.metres_per_px(f64::from(far_m)) as f32;
         if street && (metres_per_px > 0.16 * l.weight || metres_per_px > 3.4) {
             return None;
+        }
+        // Seen at a grazing angle a street is behind its own trees.
+        if street && points.iter().flatten().count() > 0 && self.look.mode == Mode::Surface {
+            let middle = screen.enu(l.path[l.path.len() / 2]) - self.view.eye_in_enu;
+            if -middle.z < 0.13 * middle.length() {
+                return None;
+            }
         }
         let size_px = self.text_px * if street && l.weight > 25.0 { 1.15 } else { 1.0 };
         // The browser measures the same way, so both choose the same text.
