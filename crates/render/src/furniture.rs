@@ -58,7 +58,7 @@ impl Layout {
         let foot = (122.0 * unit).round();
         let column = if with_legend { (322.0 * unit).round() } else { 0.0 };
         let field = [margin, margin, w - 2.0 * margin - column, h - margin - foot];
-        let legend = with_legend.then(|| [w - margin - column + 22.0 * unit, margin, column - 22.0 * unit, h - margin - foot]);
+        let legend = with_legend.then_some([w - margin - column + 22.0 * unit, margin, column - 22.0 * unit, h - margin - foot]);
         Some(Self { sheet_px, field_px: field.map(|v| v as u32), legend_px: legend, unit })
     }
 }

@@ -105,7 +105,7 @@ impl TileWords {
                 Some(Role::Parcel) => out.parcels(&table, p),
                 Some(Role::Fitting) => out.covers(&table, p),
                 Some(Role::Line) => {
-                    let kinds = rows(p).into_iter().map(|(row, _)| table.text("kind", row).to_owned());
+                    let kinds = rows(p).into_keys().map(|row| table.text("kind", row).to_owned());
                     out.control_kinds.extend(kinds.filter(|k| CONTROL_LINES.iter().any(|c| c.0 == k)));
                 }
                 Some(Role::Terrain) => {
