@@ -409,7 +409,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn from_middle(&self, at: [f32; 2]) -> i64 {
+    fn off_middle_px(&self, at: [f32; 2]) -> i64 {
         let [w, h] = self.view.viewport_px.map(|v| v as f32);
         (at[0] - w / 2.0).hypot(at[1] - h / 2.0) as i64
     }
@@ -453,7 +453,7 @@ impl Writer<'_> {
         let mark = if l.flow == 0 { 0.0 } else { size_px * 1.3 };
         let text = l.texts.iter().find(|t| crate::about_width(t, size_px) + mark < room)?;
         let at = [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0];
-        let rank = if street { 1000 - l.weight as i64 } else { 2000 - l.weight as i64 } + self.from_middle(at) / 4;
+        let rank = if street { 1000 - l.weight as i64 } else { 2000 - l.weight as i64 } + self.off_middle_px(at) / 4;
         let label = Label::new(l.kind, text.clone(), at, size_px, rank).along(a, b);
         let forward = (b[0] - a[0]) * label.angle_deg.to_radians().cos() + (b[1] - a[1]) * label.angle_deg.to_radians().sin() > 0.0;
         let text = match (l.flow, forward) {
@@ -480,7 +480,7 @@ impl Writer<'_> {
             Kind::Parcel if self.look.drape && mode == Mode::Surface => (self.text_px * 0.85, 3000 - s.weight as i64),
             Kind::Cover if mode == Mode::Cutaway && !self.in_cut(screen.enu(s.at)) => return None,
             Kind::Cover if matches!(mode, Mode::Xray | Mode::Cutaway) && metres_per_px < 0.3 => {
-                ((wide * 0.5).max(self.text_px * 0.8), 2600 + self.from_middle(at) / 4)
+                ((wide * 0.5).max(self.text_px * 0.8), 2600 + self.off_middle_px(at) / 4)
             }
             Kind::Sensor => (self.text_px, 500),
             _ => return None,
@@ -490,7 +490,7 @@ impl Writer<'_> {
             _ => s.texts.first()?,
         };
         let hidden = (mode == Mode::Surface).then_some(far_m);
-        let ink = if s.kind == Kind::Parcel { [40, 50, 60] } else { PLAIN[self.dark][..].try_into().unwrap_or([0; 3]) };
+        let ink = if s.kind == Kind::Parcel { [40, 50, 60] } else { PLAIN[self.dark] };
         let apart_px = if s.kind == Kind::Cover { 4.0 * self.text_px } else { 0.0 };
         Some(Label { ink, halo: self.halo, far_m: hidden, apart_px, ..Label::new(s.kind, text.clone(), at, size_px, rank) })
     }
@@ -528,7 +528,7 @@ impl Writer<'_> {
                     Label::new(Kind::Contour, format!("{z:.0}"), at, self.text_px * if bold { 1.0 } else { 0.85 }, rank).along(p, q);
                 let label =
                     Label { ink: [92, 70, 48], halo: [236, 230, 214], far_m: Some(far_m), apart_px: 230.0 * self.text_px / 14.0, ..label };
-                let score = label.angle_deg.abs() + self.from_middle(at) as f32 * 0.05;
+                let score = label.angle_deg.abs() + self.off_middle_px(at) as f32 * 0.05;
                 if best.get(&level).is_none_or(|(s, _)| score < *s) {
                     best.insert(level, (score, label));
                 }
