@@ -94,11 +94,17 @@ fn every_scene_of_the_folder_has_a_reference_and_the_other_way_round() {
     assert_eq!(names("tests/golden", "png"), SCENES);
 }
 
+/// The difference on the picture alone: the foot of the plate, which prints time and version, would give any change away.
+fn on_the_city(name: &str, actual: &std::path::Path) -> Difference {
+    let field = |p: &Rgb| Rgb { height: 440, data: p.data[..440 * p.width].to_vec(), ..*p };
+    difference(&field(&Rgb::read(actual)), &field(&Rgb::read(&reference(name))))
+}
+
 /// What a planner would see, the comparison sees: the sun an hour on, one main out of hundreds gone.
 #[test]
 fn a_small_change_is_caught() {
     let later = drawn(district(), "03-winter-dahan", "sun-later", &["--at", "2026-01-20T12:50:00+08:00"]);
-    let (d, _) = compared("03-winter-dahan", &later);
+    let d = on_the_city("03-winter-dahan", &later);
     assert!(!d.tolerated(), "the sun moved by an hour and nothing was seen: {:.4} {:.3}", d.share, d.worst_block);
 
     let city = scratch("one-pipe-less").join("city");
@@ -108,9 +114,10 @@ fn a_small_change_is_caught() {
     let gone = water_main(&server);
     let form = serde_json::json!({ "title": "one main less", "changes": [{ "layer": "pipes", "remove": gone }] });
     let proposal = server.post("/api/proposals", &form);
-    server.post(&format!("/api/proposals/{}/merge", proposal["id"]), &serde_json::json!({}));
+    let id = proposal["id"].as_str().expect("an id");
+    server.post(&format!("/api/proposals/{id}/merge"), &serde_json::json!({}));
     drop(server);
-    let (d, _) = compared("07-xray", &drawn(&city, "07-xray", "one-pipe-less", &[]));
+    let d = on_the_city("07-xray", &drawn(&city, "07-xray", "one-pipe-less", &[]));
     assert!(!d.tolerated(), "{gone} is gone and nothing was seen: {:.5} {:.3}", d.share, d.worst_block);
     // And it is a small change: nearly all of the picture is as it was.
     assert!(d.share < 0.03, "{:.4}", d.share);

@@ -58,7 +58,7 @@ impl Layout {
         let foot = (122.0 * unit).round();
         let column = if with_legend { (322.0 * unit).round() } else { 0.0 };
         let field = [margin, margin, w - 2.0 * margin - column, h - margin - foot];
-        let legend = with_legend.then(|| [w - margin - column + 22.0 * unit, margin, column - 22.0 * unit, h - margin - foot]);
+        let legend = with_legend.then_some([w - margin - column + 22.0 * unit, margin, column - 22.0 * unit, h - margin - foot]);
         Some(Self { sheet_px, field_px: field.map(|v| v as u32), legend_px: legend, unit })
     }
 }
@@ -114,8 +114,8 @@ fn foot(sheet: &mut Sheet, layout: &Layout, view: &View, plate: &Plate, faces: &
     let x = left + room + 24.0 * u;
     sheet.line(&[[x, top + 24.0 * u], [x, h - 24.0 * u]], LINE, 1.0, &[]);
     let after = scale(sheet, [x + 28.0 * u, middle], view, faces, u);
-    north(sheet, [after + 62.0 * u, middle], view, plate, faces, u);
-    let x = after + 300.0 * u;
+    north(sheet, [after + 74.0 * u, middle], view, plate, faces, u);
+    let x = after + 312.0 * u;
     sheet.line(&[[x, top + 24.0 * u], [x, h - 24.0 * u]], LINE, 1.0, &[]);
     // Sources, and the mark of made-up data.
     let mut lines: Vec<(&str, f32, Rgb)> = plate
@@ -206,7 +206,7 @@ fn north(sheet: &mut Sheet, at: [f32; 2], view: &View, plate: &Plate, faces: &Fa
 /// Rows that a section wants: heading, entries, space; in units.
 const HEADING: f32 = 52.0;
 const ROW: f32 = 46.0;
-const RAMP: f32 = 74.0;
+const RAMP: f32 = 84.0;
 const SPACE: f32 = 18.0;
 
 fn tall(section: &Section) -> f32 {
@@ -229,7 +229,7 @@ fn legend(sheet: &mut Sheet, [x, y, w, h]: [f32; 4], sections: &[Section], faces
         top += HEADING * u;
         for e in &s.entries {
             if let Swatch::Ramp { colours, ticks } = &e.swatch {
-                ramp(sheet, [x, top, w, RAMP * u], colours, ticks, (&e.zh, &e.en), faces, u);
+                ramp(sheet, [x, top + 10.0 * u, w, (RAMP - 10.0) * u], colours, ticks, (&e.zh, &e.en), faces, u);
                 top += RAMP * u;
                 continue;
             }

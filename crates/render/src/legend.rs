@@ -175,12 +175,14 @@ pub fn pipes(found: &BTreeSet<(String, String)>, look: &Look) -> Section {
 /// States of two dates compared, with how many buildings are in each.
 pub fn states(years: [i32; 2], counts: [usize; 3]) -> Section {
     let [was, now] = years;
-    let rows = vec![
-        entry(Swatch::Area { fill: [0, 114, 178] }, counts[0].to_string(), "新增", format!("Added since {was}")),
-        entry(Swatch::Hatch { fill: [230, 159, 0], stripe: [250, 222, 160] }, counts[1].to_string(), "改变", "Changed"),
-        entry(Swatch::Ghost { fill: [213, 94, 0] }, counts[2].to_string(), "拆除", format!("Removed by {now}")),
-    ];
-    section("建筑变化 · 栋", "Buildings, number", rows)
+    let mut rows = vec![entry(Swatch::Area { fill: [0, 114, 178] }, counts[0].to_string(), "新增", format!("Added since {was}"))];
+    if counts[1] > 0 {
+        let changed = Swatch::Hatch { fill: [230, 159, 0], stripe: [250, 222, 160] };
+        rows.push(entry(changed, counts[1].to_string(), "改变", format!("Changed since {was}")));
+    }
+    rows.push(entry(Swatch::Ghost { fill: [213, 94, 0] }, counts[2].to_string(), "拆除", format!("Removed by {now}")));
+    rows.push(entry(Swatch::Area { fill: [196, 196, 192] }, "", "未变", "Unchanged"));
+    section("建筑变化(栋)", "Buildings, all", rows)
 }
 
 /// The tints of the ground, lowest first, as `shaders/ground.wgsl` has them.
@@ -214,8 +216,8 @@ pub fn underground(mode: Mode) -> Section {
             rows.push(entry(Swatch::Ramp { colours: vec![drain, faded], ticks }, "", "埋深愈大愈淡", "Fainter with depth"));
         }
         Mode::Cutaway => {
-            rows.push(entry(Swatch::Line { ink: [120, 190, 236], width: 3.0, dash: [9.0, 6.0] }, "", "冻深 1.69 m", "Frost line"));
-            rows.push(entry(Swatch::Hatch { fill: [146, 116, 86], stripe: [122, 98, 74] }, "", "开挖土壁", "Earth wall"));
+            rows.push(entry(Swatch::Line { ink: [11, 98, 184], width: 3.0, dash: [9.0, 6.0] }, "", "冻深 1.69 m", "Frost line"));
+            rows.push(entry(Swatch::Hatch { fill: [206, 180, 144], stripe: [166, 142, 112] }, "", "开挖土壁", "Earth wall"));
         }
         Mode::Below => {
             rows.push(entry(
@@ -238,8 +240,8 @@ pub fn windows(look: &Look) -> Section {
     let rows = vec![
         lamp([255, 214, 163], homes, "住宅", "Homes"),
         lamp([255, 241, 220], offices, "办公", "Offices"),
-        lamp([255, 226, 180], shops, "商业", "Shops"),
-        lamp([226, 232, 240], others, "其他", "Other uses"),
+        lamp([255, 232, 200], shops, "商业", "Shops"),
+        lamp([240, 244, 255], others, "其他", "Other uses"),
     ];
     section("亮窗比例", "Lit windows", rows)
 }

@@ -105,7 +105,7 @@ impl TileWords {
                 Some(Role::Parcel) => out.parcels(&table, p),
                 Some(Role::Fitting) => out.covers(&table, p),
                 Some(Role::Line) => {
-                    let kinds = rows(p).into_iter().map(|(row, _)| table.text("kind", row).to_owned());
+                    let kinds = rows(p).into_keys().map(|row| table.text("kind", row).to_owned());
                     out.control_kinds.extend(kinds.filter(|k| CONTROL_LINES.iter().any(|c| c.0 == k)));
                 }
                 Some(Role::Terrain) => {
@@ -181,7 +181,10 @@ impl TileWords {
             let high = triangles.iter().flatten().fold(Vec3::NEG_INFINITY, |m, v| m.max(*v));
             self.parcels.push((row, used.to_owned(), [low, high]));
             let code = table.text("code", row);
-            let texts = vec![format!("{used} {code}"), used.to_owned()];
+            let extent = high - low;
+            // A strip along a river has no room for more than its use.
+            let compact = whole > 0.45 * extent.x * extent.y;
+            let texts = if compact { vec![format!("{used} {code}"), used.to_owned()] } else { vec![used.to_owned()] };
             // A square of the same area lies well within most parcels.
             self.spots.push(Spot { row, kind: Kind::Parcel, texts, at, half_m: whole.sqrt() * 0.5, weight: whole.sqrt() });
         }
@@ -406,7 +409,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn from_middle(&self, at: [f32; 2]) -> i64 {
+    fn off_middle_px(&self, at: [f32; 2]) -> i64 {
         let [w, h] = self.view.viewport_px.map(|v| v as f32);
         (at[0] - w / 2.0).hypot(at[1] - h / 2.0) as i64
     }
@@ -437,13 +440,20 @@ impl Writer<'_> {
         if street && (metres_per_px > 0.16 * l.weight || metres_per_px > 3.4) {
             return None;
         }
+        // Seen at a grazing angle a street is behind its own trees.
+        if street && points.iter().flatten().count() > 0 && self.look.mode == Mode::Surface {
+            let middle = screen.enu(l.path[l.path.len() / 2]) - self.view.eye_in_enu;
+            if -middle.z < 0.13 * middle.length() {
+                return None;
+            }
+        }
         let size_px = self.text_px * if street && l.weight > 25.0 { 1.15 } else { 1.0 };
         // The browser measures the same way, so both choose the same text.
         let room = length * if street { 0.9 } else { 0.8 };
         let mark = if l.flow == 0 { 0.0 } else { size_px * 1.3 };
         let text = l.texts.iter().find(|t| crate::about_width(t, size_px) + mark < room)?;
         let at = [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0];
-        let rank = if street { 1000 - l.weight as i64 } else { 2000 - l.weight as i64 } + self.from_middle(at) / 4;
+        let rank = if street { 1000 - l.weight as i64 } else { 2000 - l.weight as i64 } + self.off_middle_px(at) / 4;
         let label = Label::new(l.kind, text.clone(), at, size_px, rank).along(a, b);
         let forward = (b[0] - a[0]) * label.angle_deg.to_radians().cos() + (b[1] - a[1]) * label.angle_deg.to_radians().sin() > 0.0;
         let text = match (l.flow, forward) {
@@ -470,7 +480,7 @@ impl Writer<'_> {
             Kind::Parcel if self.look.drape && mode == Mode::Surface => (self.text_px * 0.85, 3000 - s.weight as i64),
             Kind::Cover if mode == Mode::Cutaway && !self.in_cut(screen.enu(s.at)) => return None,
             Kind::Cover if matches!(mode, Mode::Xray | Mode::Cutaway) && metres_per_px < 0.3 => {
-                ((wide * 0.5).max(self.text_px * 0.8), 2600 + self.from_middle(at) / 4)
+                ((wide * 0.5).max(self.text_px * 0.8), 2600 + self.off_middle_px(at) / 4)
             }
             Kind::Sensor => (self.text_px, 500),
             _ => return None,
@@ -480,7 +490,7 @@ impl Writer<'_> {
             _ => s.texts.first()?,
         };
         let hidden = (mode == Mode::Surface).then_some(far_m);
-        let ink = if s.kind == Kind::Parcel { [40, 50, 60] } else { PLAIN[self.dark][..].try_into().unwrap_or([0; 3]) };
+        let ink = if s.kind == Kind::Parcel { [40, 50, 60] } else { PLAIN[self.dark] };
         let apart_px = if s.kind == Kind::Cover { 4.0 * self.text_px } else { 0.0 };
         Some(Label { ink, halo: self.halo, far_m: hidden, apart_px, ..Label::new(s.kind, text.clone(), at, size_px, rank) })
     }
@@ -518,7 +528,7 @@ impl Writer<'_> {
                     Label::new(Kind::Contour, format!("{z:.0}"), at, self.text_px * if bold { 1.0 } else { 0.85 }, rank).along(p, q);
                 let label =
                     Label { ink: [92, 70, 48], halo: [236, 230, 214], far_m: Some(far_m), apart_px: 230.0 * self.text_px / 14.0, ..label };
-                let score = label.angle_deg.abs() + self.from_middle(at) as f32 * 0.05;
+                let score = label.angle_deg.abs() + self.off_middle_px(at) as f32 * 0.05;
                 if best.get(&level).is_none_or(|(s, _)| score < *s) {
                     best.insert(level, (score, label));
                 }

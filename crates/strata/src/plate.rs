@@ -14,9 +14,14 @@ use strata_server::CityState;
 const FONTS: [&str; 2] = ["/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc"];
 
 /// Whether a scene has colours that want a legend.
-pub fn explains(scene: &Scene) -> bool {
+pub fn explains(scene: &Scene, night: bool) -> bool {
     let shows = |theme: Theme| scene.layers.iter().any(|l| l.theme == theme && l.visible);
-    scene.mode != Mode::Surface || scene.contours || scene.compare.is_some() || shows(Theme::Parcel) || shows(Theme::Pipe)
+    night || scene.mode != Mode::Surface || scene.contours || scene.compare.is_some() || shows(Theme::Parcel) || shows(Theme::Pipe)
+}
+
+/// Whether windows are lit.
+pub fn night(look: &Look) -> bool {
+    look.sun.elevation_deg < -2.0
 }
 
 /// All that a plate needs to know of its picture.
@@ -66,6 +71,12 @@ impl Sheet {
         let placed = strata_render::place(words, picture.size, &width, &seen);
         strata_render::write_labels(&mut picture.rgba, picture.size, &self.faces, &placed)?;
         let plate = self.plate(shown, &picture.tiles)?;
+        // Better a word to the reader than a box on the plate.
+        let written = placed.iter().map(|l| l.text.as_str()).chain(plate.notes.iter().map(String::as_str));
+        let tofu: std::collections::BTreeSet<char> = written.flat_map(|t| self.faces.regular.missing(t)).collect();
+        if !tofu.is_empty() {
+            eprintln!("strata: the font has no glyph for {}", tofu.iter().collect::<String>());
+        }
         picture.rgba = strata_render::plate(&self.layout, &picture.rgba, shown.view, &plate, &self.faces)?;
         picture.size = self.layout.sheet_px;
         Ok(())
@@ -95,6 +106,9 @@ impl Sheet {
         if let Some(compared) = scene.compare {
             sections.push(legend::states([compared.year(), shown.instant.year()], changes(shown, compared)?));
         }
+        if night(look) && look.mode == Mode::Surface {
+            sections.push(legend::windows(look));
+        }
         let local = Instant(shown.instant.0 + 8 * 3_600_000).to_string();
         let local = local.get(..16).unwrap_or(&local).replace('T', " ");
         let sun = look.sun;
@@ -104,9 +118,12 @@ impl Sheet {
         } else {
             format!("太阳在地平线下 Sun {:.0}° below the horizon", -sun.elevation_deg)
         };
-        let compared = scene.compare.map_or_else(String::new, |c| format!(" ⟷ {}", &c.to_string()[..10]));
-        let notes =
-            vec![format!("{local} (UTC+8){compared}"), light, format!("记录 Record v{} · {} · 1:1", snapshot.version().0, state.meta.crs)];
+        let compared = scene.compare.map_or_else(String::new, |c| format!(" · 对比 against {}", &c.to_string()[..10]));
+        let notes = vec![
+            format!("{local} (UTC+8){compared}"),
+            light,
+            format!("记录 Record v{} · {} · 竖向 vertical ×1", snapshot.version().0, state.meta.crs),
+        ];
         Ok(Plate {
             title_zh: scene.title.zh.clone(),
             title_en: scene.title.en.clone(),
@@ -131,7 +148,8 @@ fn places(shown: &Shown<'_>, text_px: f32) -> Result<Vec<Label>, Failure> {
         let Some((at, far)) = shown.view.project(shown.state.frame.ecef_from_working([p[0], p[1], p[2] + 25.0])?) else { continue };
         if f64::from(far) < shown.view.distance_m * 4.0 {
             let size_px = text_px * if rank <= 1 { 1.5 } else { 1.2 };
-            out.push(Label { apart_px: 1.0, ..Label::new(Kind::Place, zh, at, size_px, rank) });
+            let label = Label { apart_px: 1.0, ..Label::new(Kind::Place, zh, at, size_px, rank) };
+            out.push(if night(shown.look) { Label { ink: [232, 237, 242], halo: [16, 20, 28], ..label } } else { label });
         }
     }
     Ok(out)

@@ -54,11 +54,14 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
         None => scene.camera(&state.anchors)?,
     };
     let instant = command.at.as_deref().map(Instant::parse).transpose().map_err(Failure::misuse)?.unwrap_or(scene.time);
-    let plate = command.frame.then(|| plate::Sheet::open(command.font.as_deref(), size, plate::explains(&scene))).transpose()?;
-    let field = plate.as_ref().map_or(size, plate::Sheet::field_px);
-    let view = camera.view(field);
     // China keeps one legal time.
     let mut look = Look::at(instant, camera.target[0], camera.target[1], 8.0);
+    let plate = command
+        .frame
+        .then(|| plate::Sheet::open(command.font.as_deref(), size, plate::explains(&scene, plate::night(&look))))
+        .transpose()?;
+    let field = plate.as_ref().map_or(size, plate::Sheet::field_px);
+    let view = camera.view(field);
     look.mode = scene.mode;
     look.cut_m = scene.cutaway_m.map(|v| v as f32);
     look.contours = scene.contours;

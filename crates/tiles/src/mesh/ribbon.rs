@@ -45,7 +45,8 @@ pub(super) fn shape(scene: &Scene, f: &Feature) -> Option<Ribbon> {
             (Role::Road, width.unwrap_or(usual), lift)
         }
         Theme::Rail => (Role::Rail, width.unwrap_or(3.0), 0.18),
-        Theme::ControlLine | Theme::Admin => (Role::Line, 1.0, 0.2),
+        // A line of the plan is as wide as it is seen, not as it is.
+        Theme::ControlLine | Theme::Admin => (Role::Line, f64::from(1u32 << scene.steps.min(4)), 0.2),
         _ => (Role::Line, width.unwrap_or(2.0), 0.2),
     };
     let across = if near && scene.relief.is_some() { ((width_m / 10.0).ceil() as usize).clamp(1, 8) } else { 1 };
