@@ -7,7 +7,7 @@ use gdal::{
 use std::{collections::BTreeMap, path::Path};
 use strata_citygen::District;
 use strata_model::{Geometry, Point3, codes::codes};
-use strata_tests::{scratch, strata_ok};
+use strata_tests::{scratch, strata, strata_ok};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -149,4 +149,48 @@ fn a_sheet_comes_back_from_every_form_that_surveys_have() {
     assert!(counts[0] > 100 && counts.iter().all(|c| *c == counts[0]), "{counts:?}");
     let gbk = std::fs::read(dir.join("gbk/JSPOINT.csv")).expect("written");
     assert!(String::from_utf8(gbk).is_err(), "GBK is no UTF-8");
+}
+
+#[test]
+fn rules_refuse_a_survey_and_partial_takes_the_rest() {
+    let dir = scratch("survey-rules");
+    let (delivery, bad, city) = (dir.join("delivery"), dir.join("bad"), dir.join("city"));
+    strata_ok(&["gen", "survey", text(&bad), "--size", "sheet", "--seed", "7", "--spoil", "7:20", "--format", "xlsx"]);
+    strata_ok(&["gen", "survey", text(&delivery), "--size", "sheet", "--seed", "7", "--encoding", "gbk"]);
+    strata_ok(&["new", text(&city)]);
+    // Through a real workbook: every fault that was put in is found in its row.
+    let out = strata(&["pipes", "qc", text(&city), "--delivery", text(&bad)]);
+    assert_eq!(out.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(bad.join("faults.json")).expect("truth")).expect("JSON");
+    let faults = truth.as_array().expect("faults");
+    for f in faults {
+        let found = report["findings"].as_array().expect("findings");
+        assert!(found.iter().any(|g| ["rule", "table", "row"].iter().all(|k| g[*k] == f[*k])), "{f} is not found");
+    }
+    assert!(faults.len() >= 20);
+    // A heading without its column: nobody knows which rows are sound.
+    let whole = strata(&["import", text(&city), text(&bad), "--as", "survey", "--partial"]);
+    assert_eq!(whole.status.code(), Some(3), "{}", String::from_utf8_lossy(&whole.stdout));
+    // One depth is wrong: refused as a whole, or that line alone.
+    let file = delivery.join("JSLINE.csv");
+    let bytes = std::fs::read(&file).expect("a table");
+    let sound = encoding_rs::GBK.decode(&bytes).0.into_owned();
+    let depth = sound.lines().nth(1).and_then(|row| row.split(',').nth(2)).expect("起点埋深");
+    let table = sound.replacen(&format!(",{depth},"), ",0.555,", 1);
+    std::fs::write(&file, encoding_rs::GBK.encode(&table).0).expect("written");
+    let refused = strata(&["import", text(&city), text(&delivery), "--as", "survey"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("height-balance"), "{}", String::from_utf8_lossy(&refused.stdout));
+    assert!(strata_ok(&["log", text(&city)]).is_empty(), "nothing was taken");
+    let partial = strata(&["import", text(&city), text(&delivery), "--as", "survey", "--partial", "--json"]);
+    let answer: serde_json::Value = serde_json::from_slice(&partial.stdout).expect("JSON");
+    let report = &answer["report"];
+    assert_eq!((&report["refused"], &report["refusals"][0]["code"]), (&1.into(), &"height-balance".into()), "{report}");
+    assert_eq!(report["read"].as_u64(), report["taken"].as_u64().map(|t| t + 1));
+    let total = report["layers"]["pipes"].as_u64().expect("pipes");
+    // Delivered again, the one line is new and the rest is as it was.
+    let compared = strata_ok(&["pipes", "compare-survey", text(&city), "--delivery", text(&delivery)]);
+    let counts = serde_json::from_str::<serde_json::Value>(&compared).expect("JSON")["counts"].clone();
+    assert_eq!((&counts["new"], &counts["unchanged"], &counts["gone"]), (&1.into(), &total.into(), &0.into()), "{counts}");
 }

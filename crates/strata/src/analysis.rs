@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use std::{fs, path::PathBuf, process::ExitCode};
 use strata_engine::{Analysis, View};
-use strata_model::{Instant, Scope};
+use strata_model::{Crs, Instant, Scope};
 use strata_store::Store;
 
 #[derive(Args)]
@@ -19,6 +19,12 @@ pub struct Run {
     /// One input more: `--input by=owner`; what reads as JSON is JSON, else it is a text.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     more: Vec<String>,
+    /// A survey delivery (folder, zip, CSV or XLSX) as input `delivery`, for qc and compare-survey.
+    #[arg(long)]
+    delivery: Option<PathBuf>,
+    /// System of its X and Y; the city's own when absent.
+    #[arg(long, requires = "delivery")]
+    delivery_crs: Option<String>,
     /// System of the geometries in inputs and answer (`EPSG:4551`); CRS84 when absent.
     #[arg(long)]
     crs: Option<String>,
@@ -47,6 +53,12 @@ pub fn run(command: &Run, all: &[&'static Analysis]) -> Result<ExitCode, Failure
         inputs.insert(name.into(), serde_json::from_str(value).unwrap_or_else(|_| value.into()));
     }
     let city = city::open(dir)?;
+    if let Some(path) = &command.delivery {
+        let crs = command.delivery_crs.as_deref().map(Crs::parse).transpose().map_err(Failure::misuse)?;
+        let delivery =
+            strata_ingest::read_delivery(path, crs.as_ref(), &city.frame.crs).map_err(|e| Failure { exit: 3, error: e.into() })?;
+        inputs.insert("delivery".into(), serde_json::to_value(delivery)?);
+    }
     let base = city.engine.snapshot();
     let snapshot = match &command.proposal {
         None => base.clone(),

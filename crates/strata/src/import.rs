@@ -1,8 +1,15 @@
 use crate::{Failure, city, progress::Progress};
 use clap::Args;
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
-use strata_ingest::{ImportOptions, Reader, Report, Sink};
-use strata_model::{Crs, Feature, Instant, Layer, LayerId};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+use strata_engine::View;
+use strata_ingest::{ImportOptions, Reader, Refusal, Report, Sink};
+use strata_model::{Crs, Feature, Instant, Layer, LayerId, Scope};
+use strata_pipes::qc::Level;
 use strata_store::{StoreError, Writing};
 
 #[derive(Args)]
@@ -36,6 +43,10 @@ pub struct Import {
 /// Features go straight into the open transaction; dropping it takes all of them back.
 struct Recorder<'a, 's> {
     writing: &'a mut Writing<'s>,
+    /// Rows that break a quality rule of a survey, as `TABLE row N`, with the rule; and what was left out for them.
+    faulty: HashMap<String, (String, String)>,
+    left_out: Vec<(LayerId, Refusal)>,
+    points_left_out: HashSet<String>,
     progress: Progress,
     failed: Option<StoreError>,
 }
@@ -46,11 +57,39 @@ impl Sink for Recorder<'_, '_> {
     }
     fn feature(&mut self, layer: &LayerId, feature: Feature) -> Result<(), String> {
         self.progress.add(1);
+        if let Some(refusal) = self.refusal(&feature) {
+            if layer.as_str() == "pipe_points" {
+                self.points_left_out.insert(feature.id.to_string());
+            }
+            self.left_out.push((layer.clone(), refusal));
+            return Ok(());
+        }
         self.writing.put(layer, &feature).map_err(|e| self.keep(e))
     }
 }
 
 impl Recorder<'_, '_> {
+    /// A feature of a survey whose row broke a rule, or whose end did.
+    fn refusal(&self, feature: &Feature) -> Option<Refusal> {
+        if self.faulty.is_empty() {
+            return None;
+        }
+        let texts = || feature.attributes.iter().filter_map(|v| v.as_str());
+        let of = |place: &str, code: &str, reason: &str| Refusal {
+            id: Some(feature.id.to_string()),
+            place: place.into(),
+            code: code.into(),
+            reason: reason.into(),
+        };
+        if let Some((place, (rule, reason))) = texts().find_map(|t| self.faulty.get_key_value(t)) {
+            return Some(of(place, rule, reason));
+        }
+        // The ends of a pipe are the two halves of its id.
+        let (a, b) = feature.id.as_str().split_once('-')?;
+        let gone = [a, b].into_iter().find(|p| self.points_left_out.contains(*p))?;
+        let place = texts().find(|t| t.contains(" row ")).unwrap_or_default();
+        Some(of(place, "missing-point", &format!("point {gone} was refused")))
+    }
     fn keep(&mut self, error: StoreError) -> String {
         let text = error.to_string();
         self.failed = Some(error);
@@ -72,8 +111,26 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     let mut report = Report::default();
     let names: Vec<String> =
         command.files.iter().map(|f| f.file_name().map_or_else(|| f.display().to_string(), |n| n.to_string_lossy().into_owned())).collect();
+    let faulty = match options.reader {
+        Some(Reader::Survey) => survey_faults(command, &options, json)?,
+        _ => HashMap::new(),
+    };
+    if !faulty.is_empty() && !command.partial {
+        eprintln!(
+            "strata: nothing imported: {} rows break a quality rule; `strata pipes qc` tells all, --partial takes the rest",
+            faulty.len()
+        );
+        return Ok(ExitCode::from(1));
+    }
     let mut writing = store.begin(city::KEEPER, &format!("import {}", names.join(", ")), city::now())?;
-    let mut recorder = Recorder { writing: &mut writing, progress: Progress::new("importing", 0), failed: None };
+    let mut recorder = Recorder {
+        writing: &mut writing,
+        faulty,
+        left_out: Vec::new(),
+        points_left_out: HashSet::new(),
+        progress: Progress::new("importing", 0),
+        failed: None,
+    };
     let mut fatal = None;
     for file in &command.files {
         if let Err(e) = strata_ingest::import(file, &options, &mut recorder, &mut report) {
@@ -81,7 +138,15 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
             break;
         }
     }
-    let Recorder { progress, failed, .. } = recorder;
+    let Recorder { progress, failed, left_out, .. } = recorder;
+    for (layer, r) in left_out {
+        report.taken -= 1;
+        report.read -= 1;
+        if let Some(n) = report.layers.get_mut(layer.as_str()) {
+            *n -= 1;
+        }
+        report.refuse(r.id.as_deref(), r.place, &r.code, r.reason);
+    }
     progress.done();
     if let Some(e) = failed {
         return Err(e.into());
@@ -133,6 +198,43 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(3))
         }
     }
+}
+
+/// Asks the quality rules before a survey goes in: rows with a finding of level error. Faults of a table as a whole are
+/// told and refused, with `--partial` too: nobody knows which of its rows are sound.
+fn survey_faults(command: &Import, options: &ImportOptions, json: bool) -> Result<HashMap<String, (String, String)>, Failure> {
+    let city = city::open(&command.city)?;
+    let (snapshot, scope) = (city.engine.snapshot(), Scope::everything());
+    let view = View { snapshot: &snapshot, base: &snapshot, scope: &scope, at: city::now() };
+    let mut faulty = HashMap::new();
+    for file in &command.files {
+        let read = strata_ingest::read_delivery(file, options.source_crs.as_ref(), &options.frame.crs);
+        let delivery = read.map_err(|e| Failure { exit: 3, error: e.into() })?;
+        let found = strata_pipes::qc::findings(&view, &delivery)?;
+        let errors: Vec<_> = found.list.iter().filter(|f| f.rule.level == Level::Error).collect();
+        if let Some(f) = errors.iter().find(|f| f.at.is_none()) {
+            let place = if f.row > 0 { format!("{} row {}", f.table, f.row) } else { f.table.clone() };
+            return Err(Failure { exit: 3, error: anyhow::anyhow!("{}: {place}: {} ({})", file.display(), f.reason, f.rule.id) });
+        }
+        if !json && !command.partial {
+            for f in errors.iter().take(20) {
+                println!(
+                    "  {} at {} row {}: {} {} ({})",
+                    f.id,
+                    f.table,
+                    f.row,
+                    f.reason,
+                    f.value.as_deref().unwrap_or_default(),
+                    f.rule.id
+                );
+            }
+        }
+        for f in errors {
+            let place = format!("{} row {}", f.table, f.row);
+            faulty.entry(place).or_insert_with(|| (f.rule.id.to_owned(), f.reason.clone()));
+        }
+    }
+    Ok(faulty)
 }
 
 fn reader(name: &str) -> Result<Reader, Failure> {

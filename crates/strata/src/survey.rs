@@ -54,14 +54,28 @@ pub struct Survey {
     /// Of CSV files.
     #[arg(long, value_enum, default_value = "utf-8")]
     encoding: Encoding,
+    /// Puts seeded faults into it and writes into faults.json which: SEED or SEED:NUMBER (20).
+    #[arg(long, value_name = "SEED[:N]", value_parser = faults)]
+    spoil: Option<(u64, usize)>,
+}
+
+fn faults(text: &str) -> Result<(u64, usize), String> {
+    let (seed, n) = text.split_once(':').unwrap_or((text, "20"));
+    let n = n.parse().ok().filter(|n| *n <= 10_000).ok_or("the number of faults is a whole number up to 10 000")?;
+    Ok((seed.parse().map_err(|_| "the seed is a whole number")?, n))
 }
 
 pub fn run(command: &Survey, json: bool) -> Result<ExitCode, Failure> {
     if command.out.read_dir().is_ok_and(|mut d| d.next().is_some()) {
         return Err(Failure::misuse(format!("{} is not empty", command.out.display())));
     }
-    let delivery = synthetic(command)?;
+    let mut delivery = synthetic(command)?;
     fs::create_dir_all(&command.out)?;
+    if let Some((seed, n)) = command.spoil {
+        let spoiled = strata_citygen::spoil::spoil(&delivery, seed, n);
+        delivery = spoiled.delivery;
+        fs::write(command.out.join("faults.json"), serde_json::to_vec_pretty(&spoiled.faults)?)?;
+    }
     match command.format {
         As::Csv => delivery.tables.iter().try_for_each(|t| write_csv(&command.out, t, command.encoding))?,
         As::Xlsx => write_xlsx(&command.out.join("管线普查成果.xlsx"), &delivery)?,

@@ -213,20 +213,31 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         let (net, found) = in_place(view, &limits)?;
         return Ok(answer(&net, &found, shown, Vec::new(), None));
     };
-    let mut scratch = Findings::default();
-    let mut placed = rows::read(&delivery, view.at, &mut scratch);
-    space::places(&mut placed, delivery.crs.as_ref(), &City::default(), &limits, &mut scratch);
-    let stock = stock_around(view, &placed)?;
-    let b = bounds(&placed);
-    let terrain = if b.min[0] <= b.max[0] { terrain::Terrain::of(view, grown(b, 1.0))? } else { terrain::Terrain::default() };
-    let ground = |p: [f64; 2]| terrain.height_m(p);
-    let city = City { extent: extent(view), ground_m: (!terrain.is_empty()).then_some(&ground), stock: Some(&stock) };
-    let (net, found) = check(&delivery, &city, &limits, view.at);
+    let (net, found, stock) = in_city(view, &delivery, &limits)?;
     let drawn = sample(&net, percent, seed);
     let drawn = drawn.iter().map(
         |p| json!({ "id": p.id, "place": p.at.zip(p.ground_m).and_then(|(at, z)| findings::geojson(&Geometry::Point([at[0], at[1], z]))) }),
     );
     Ok(answer(&net, &found, shown, drawn.collect(), Some(stock.compare(&net, shown))))
+}
+
+/// Every rule over a delivery, with what the asker sees of the city around it: extent, terrain, stock.
+fn in_city(view: &View, delivery: &Delivery, limits: &Limits) -> Result<(Net, Findings, Stock), AnalysisError> {
+    let mut scratch = Findings::default();
+    let mut placed = rows::read(delivery, view.at, &mut scratch);
+    space::places(&mut placed, delivery.crs.as_ref(), &City::default(), limits, &mut scratch);
+    let stock = stock_around(view, &placed)?;
+    let b = bounds(&placed);
+    let terrain = if b.min[0] <= b.max[0] { terrain::Terrain::of(view, grown(b, 1.0))? } else { terrain::Terrain::default() };
+    let ground = |p: [f64; 2]| terrain.height_m(p);
+    let city = City { extent: extent(view), ground_m: (!terrain.is_empty()).then_some(&ground), stock: Some(&stock) };
+    let (net, found) = check(delivery, &city, limits, view.at);
+    Ok((net, found, stock))
+}
+
+/// [`check`] with the city around, as process `qc` does it.
+pub fn findings(view: &View, delivery: &Delivery) -> Result<Findings, AnalysisError> {
+    Ok(in_city(view, delivery, &Limits::default())?.1)
 }
 
 fn answer(net: &Net, found: &Findings, shown: usize, sample: Vec<Value>, difference: Option<Value>) -> Value {

@@ -175,6 +175,10 @@ fn above_ground(net: &Net, l: &Line, found: &mut Findings) {
     }
     for (end, p) in net.ends(l).into_iter().enumerate() {
         let Some(p) = p.map(|p| &net.points[p]) else { continue };
+        // An outfall or a riser comes out of the ground on purpose.
+        if matches!(p.feature.as_deref(), Some("出水口" | "出地")) {
+            continue;
+        }
         let half = l.size.map_or(0.0, |s| s.half_height_m());
         let top = l.level_m[end].map(|z| if l.to_invert { z + 2.0 * half } else { z });
         if let (Some(top), Some(ground)) = (top, p.ground_m)
