@@ -5,7 +5,7 @@ use strata_tests::{district, judge, repository, scratch, server, strata_ok};
 
 #[test]
 fn qgis_opens_the_record_as_it_is_and_reads_the_api() {
-    let script = repository().join("tests/web/qgis.py");
+    let script = repository().join("tests/web/qgis_judge.py");
     let record = district().join("record.gpkg");
     // Debian's own Python: QGIS is bound to it.
     let out = Command::new("/usr/bin/python3").arg(script).arg(&record).arg(&server().url).output().expect("python3 starts");

@@ -9,6 +9,8 @@ export async function withPage(size, work) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, ignoreDefaultArgs: ['--headless', '--disable-gpu'], args });
   try {
     const page = await (await browser.newContext({ viewport: size })).newPage();
+    // A software adapter beside other tests is slow, and that is no fault of the page.
+    page.setDefaultTimeout(180_000);
     const errors = [];
     // Chromium's own remarks on the driver are no fault of the page.
     const harmless = /READ-usage buffer|GPU stall|Automatic fallback to software WebGL|GL Driver Message/;

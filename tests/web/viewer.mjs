@@ -13,7 +13,7 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
   const clip = { x: 320, y: 60, width: 900, height: 500 };
   // A page of its own does the sums, where no Content-Security-Policy stands in the way.
   const sums = await page.context().newPage();
-  const png = await page.screenshot({ path: shot });
+  const png = await page.screenshot({ path: shot, timeout: 180_000 });
   const deviation = await sums.evaluate(async ([data, c]) => {
     const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
     const canvas = new OffscreenCanvas(c.width, c.height);

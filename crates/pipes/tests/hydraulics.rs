@@ -191,51 +191,6 @@ fn by_the_toolkit(path: &Path, report: &Path) -> Option<Truth> {
     }
 }
 
-/// Seconds that the toolkit needs for the file alone: read, every period, heads and flows taken.
-fn toolkit_seconds(path: &Path, report: &Path) -> f64 {
-    let began = Instant::now();
-    let p = EPANET::with_inp_file_allow_errors(path.to_str().unwrap(), report.to_str().unwrap(), "").unwrap();
-    p.open_h().unwrap();
-    p.init_h(InitHydOption::NoSave).unwrap();
-    let mut taken = 0;
-    loop {
-        let _ = p.run_h();
-        taken += p.get_node_values(NodeProperty::Head).unwrap().len() + p.get_link_values(LinkProperty::Flow).unwrap().len();
-        if p.next_h().unwrap() == 0 {
-            break;
-        }
-    }
-    assert!(taken > 0);
-    began.elapsed().as_secs_f64()
-}
-
-#[test]
-fn our_door_costs_little_over_the_toolkit_itself() {
-    let place =
-        std::env::var_os("STRATA_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), Into::into);
-    let path = place.join("epanet/networks/Net6.inp");
-    if !path.is_file() {
-        println!("skipped: no real data at {}", path.display());
-        return;
-    }
-    let scratch = tempfile::tempdir().unwrap();
-    let (city, _) = imported(&path).unwrap();
-    let scope = Scope::everything();
-    let view = city.view(&scope);
-    let net = Network::read(&view, Joining::of(Class::Js)).unwrap();
-    let model = Model::read(&view, &net, &Assumptions::default()).unwrap();
-    // In turns, the fastest of each: the machine may be busy with other tests.
-    let (mut theirs, mut ours) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..6 {
-        theirs = theirs.min(toolkit_seconds(&path, &scratch.path().join("report")));
-        let began = Instant::now();
-        solve(&model, &net, &Default::default(), true).unwrap();
-        ours = ours.min(began.elapsed().as_secs_f64());
-    }
-    println!("Net6: toolkit {:.0} ms, through our door {:.0} ms, {:.2} times", theirs * 1e3, ours * 1e3, ours / theirs);
-    assert!(ours < 1.2 * theirs);
-}
-
 #[test]
 fn imported_networks_give_the_toolkits_own_results() {
     let place =
