@@ -28,6 +28,9 @@ pub struct Import {
     /// Take the sound features and report the rest.
     #[arg(long)]
     partial: bool,
+    /// Read, check and report; the city stays as it is.
+    #[arg(long)]
+    dry_run: bool,
     /// Write the report here as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -47,6 +50,19 @@ impl Sink for Recorder<'_, '_> {
     fn feature(&mut self, layer: &LayerId, feature: Feature) -> Result<(), String> {
         self.progress.add(1);
         self.writing.put(layer, &feature).map_err(|e| self.keep(e))
+    }
+}
+
+/// For a dry run: counts what it is given.
+struct Counter(Progress);
+
+impl Sink for Counter {
+    fn layer(&mut self, _: &Arc<Layer>) -> Result<(), String> {
+        Ok(())
+    }
+    fn feature(&mut self, _: &LayerId, _: Feature) -> Result<(), String> {
+        self.0.add(1);
+        Ok(())
     }
 }
 
@@ -72,30 +88,32 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     let mut report = Report::default();
     let names: Vec<String> =
         command.files.iter().map(|f| f.file_name().map_or_else(|| f.display().to_string(), |n| n.to_string_lossy().into_owned())).collect();
-    let mut writing = store.begin(city::KEEPER, &format!("import {}", names.join(", ")), city::now())?;
-    let mut recorder = Recorder { writing: &mut writing, progress: Progress::new("importing", 0), failed: None };
-    let mut fatal = None;
-    for file in &command.files {
-        if let Err(e) = strata_ingest::import(file, &options, &mut recorder, &mut report) {
-            fatal = Some(e);
-            break;
-        }
-    }
-    let Recorder { progress, failed, .. } = recorder;
-    progress.done();
-    if let Some(e) = failed {
-        return Err(e.into());
-    }
-    let verdict = match fatal {
-        Some(e) => Err(e),
-        None => strata_ingest::verdict(&report, command.partial),
+    let read = |sink: &mut dyn Sink, report: &mut Report| {
+        let fatal = command.files.iter().find_map(|file| strata_ingest::import(file, &options, sink, report).err());
+        fatal.map_or_else(|| strata_ingest::verdict(report, command.partial), Err)
     };
-    let version = match &verdict {
-        Ok(()) => Some(writing.commit()?.version),
-        Err(_) => {
-            drop(writing);
-            None
+    let (verdict, version) = if command.dry_run {
+        let mut counter = Counter(Progress::new("reading", 0));
+        let verdict = read(&mut counter, &mut report);
+        counter.0.done();
+        (verdict, None)
+    } else {
+        let mut writing = store.begin(city::KEEPER, &format!("import {}", names.join(", ")), city::now())?;
+        let mut recorder = Recorder { writing: &mut writing, progress: Progress::new("importing", 0), failed: None };
+        let verdict = read(&mut recorder, &mut report);
+        let Recorder { progress, failed, .. } = recorder;
+        progress.done();
+        if let Some(e) = failed {
+            return Err(e.into());
         }
+        let version = match &verdict {
+            Ok(()) => Some(writing.commit()?.version),
+            Err(_) => {
+                drop(writing);
+                None
+            }
+        };
+        (verdict, version)
     };
     let answer = serde_json::json!({ "report": report, "version": version, "error": verdict.as_ref().err().map(|e| serde_json::json!({ "code": e.code, "place": e.place, "reason": e.to_string() })) });
     if let Some(path) = &command.report {
@@ -118,6 +136,7 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     }
     match verdict {
         Ok(()) if report.refused > 0 => Ok(ExitCode::from(1)),
+        Ok(()) if command.dry_run => Ok(ExitCode::SUCCESS),
         Ok(()) => {
             // The segments follow at once, so that the next start does not wait for them.
             drop(city::wire(&command.city, &store)?);
