@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
 
 import c200
@@ -29,8 +30,8 @@ class Server:
         self.host = address[1]
         self.token = self.child.stdout.readline().strip().removeprefix("token=")
 
-    def ask(self, seconds, list_file):
-        return json.loads(run([HELPERS / "bench-ask", self.host, self.token, CLIENTS, seconds, list_file]).out)
+    def ask(self, seconds, list_file, packing="identity"):
+        return json.loads(run([HELPERS / "bench-ask", self.host, self.token, CLIENTS, seconds, list_file, packing]).out)
 
     def cpu_s(self):
         return process_s(self.child.pid)
@@ -83,12 +84,14 @@ def bench(pg, *more):
     done = int(re.search(r"transactions actually processed: (\d+)", out)[1])
     tps = float(re.search(r"tps = ([\d.]+) \(without", out)[1])
     latency = float(re.search(r"latency average = ([\d.]+)", out)[1])
+    # The server knows what its processes took once they have ended.
+    time.sleep(1)
     return tps, (pg.cpu_s() - before) * 1e3 / done, latency
 
 
-def asked(server, seconds, list_file):
+def asked(server, seconds, list_file, packing="identity"):
     before = server.cpu_s()
-    told = server.ask(seconds, list_file)
+    told = server.ask(seconds, list_file, packing)
     return told["per_s"], (server.cpu_s() - before) * 1e3 / told["answers"], told["p50_ms"], told["p95_ms"], told["bytes"] / told["answers"]
 
 
@@ -125,7 +128,7 @@ def duel():
     list_file = OUT / "list.txt"
     list_file.write_text("\n".join(f"/tiles/{l}/14/{x}/{y}.mvt" for l, x, y in tiles) + "\n")
     pg, server = Cluster(), None
-    kinds = ["Strata cold", "Strata warm, cache off", "Strata cached", "PostGIS cold", "PostGIS warm"]
+    kinds = ["Strata cold", "Strata warm, cache off", "Strata cached", "PostGIS cold", "PostGIS warm", "gzip, cache off", "gzip, cached"]
     taken = {k: [] for k in kinds}
     try:
         prepared(pg, tiles)
@@ -139,12 +142,14 @@ def duel():
             taken["PostGIS cold"].append(bench(pg, "-t", len(tiles) // CLIENTS))
             taken["Strata warm, cache off"].append(asked(server, SECONDS, list_file))
             taken["PostGIS warm"].append(bench(pg, "-T", SECONDS))
+            taken["gzip, cache off"].append(asked(server, SECONDS, list_file, "gzip"))
             if n == 0:
                 answer = same(pg, server, tiles)
             server.stop()
             server = Server(place, "--recipe", HERE / "c200.toml")
-            server.ask(0, list_file)
+            server.ask(0, list_file, "gzip")
             taken["Strata cached"].append(asked(server, SECONDS, list_file))
+            taken["gzip, cached"].append(asked(server, SECONDS, list_file, "gzip"))
             server.stop()
             print(f"    round {n + 1}: " + ", ".join(f"{k} {v[-1][0]:.0f}/s" for k, v in taken.items()), flush=True)
     finally:
@@ -155,18 +160,19 @@ def duel():
     times = median([t[0] for t in taken["Strata warm, cache off"]]) / median([t[0] for t in taken["PostGIS warm"]])
     cpu = median([t[1] for t in taken["PostGIS warm"]]) / median([t[1] for t in taken["Strata warm, cache off"]])
     rows = [
-        ["Strata over HTTP, gzip: tiles/s", column["Strata cold"][0], column["Strata warm, cache off"][0], column["Strata cached"][0]],
+        ["Strata over HTTP, not packed: tiles/s", column["Strata cold"][0], column["Strata warm, cache off"][0], column["Strata cached"][0]],
         ["PostGIS, pgbench, not packed: tiles/s", column["PostGIS cold"][0], column["PostGIS warm"][0], "it keeps no tiles"],
+        ["Strata over HTTP, gzip: tiles/s", "", column["gzip, cache off"][0], column["gzip, cached"][0]],
         ["Strata: CPU ms a tile", column["Strata cold"][1], column["Strata warm, cache off"][1], column["Strata cached"][1]],
         ["PostGIS: CPU ms a tile", column["PostGIS cold"][1], column["PostGIS warm"][1], "–"],
         ["Strata: p50, p95 ms", *(f"{median([t[2] for t in taken[k]]):.1f}, {median([t[3] for t in taken[k]]):.1f}" for k in kinds[:3])],
-        ["PostGIS: mean ms", *(f"{median([t[2] for t in taken[k]]):.1f}" for k in kinds[3:]), "–"],
+        ["PostGIS: mean ms", *(f"{median([t[2] for t in taken[k]]):.1f}" for k in kinds[3:5]), "–"],
         ["Strata over PostGIS, tiles/s", "", f"{times:.1f}", ""],
         ["PostGIS over Strata, CPU a tile", "", f"{cpu:.1f}", ""],
     ]
     notes = [
         f"PostgreSQL {versions}; {CLIENTS} clients, the same list of {len(tiles)} tiles of one layer each, {SECONDS} s a round. PostGIS is asked without HTTP.",
         "cold: the server was just started (the files are in the page cache of the system); warm: after that pass, Strata with `--tile-cache-mib 0`; cached: Strata with its cache.",
-        f"a tile of ours has {median([t[4] for t in taken['Strata cached']]) / 1e3:.1f} kB (gzip) in the mean.",
+        f"a tile of ours has {median([t[4] for t in taken['Strata cached']]) / 1e3:.1f} kB in the mean, {median([t[4] for t in taken['gzip, cached']]) / 1e3:.1f} kB packed.",
     ]
     return [Table("C200 at zoom 14, on request", ["", "cold", "warm, no tile cache", "cached"], rows, notes), answer]

@@ -1,5 +1,6 @@
 //! A small HTTP client: asks a list of addresses over some kept connections, once through or for some seconds.
-//! `ask HOST:PORT TOKEN CONNECTIONS SECONDS LIST` (0 seconds: the list once). Prints one JSON line.
+//! `bench-ask HOST:PORT TOKEN CONNECTIONS SECONDS LIST PACKING` (0 seconds: the list once; `identity` or `gzip`). Prints one
+//! JSON line.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,7 +15,9 @@ use std::{
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let [_, host, token, connections, seconds, list] = args.as_slice() else { panic!("ask HOST:PORT TOKEN CONNECTIONS SECONDS LIST") };
+    let [_, host, token, connections, seconds, list, packing] = args.as_slice() else {
+        panic!("bench-ask HOST:PORT TOKEN CONNECTIONS SECONDS LIST PACKING")
+    };
     let list = std::fs::read_to_string(list).expect("the list");
     let paths: Vec<&str> = list.lines().filter(|l| !l.is_empty()).collect();
     let (connections, seconds): (usize, f64) = (connections.parse().expect("a number"), seconds.parse().expect("a number"));
@@ -37,7 +40,7 @@ fn main() {
                     let clock = Instant::now();
                     write!(
                         reader.get_mut(),
-                        "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nAccept-Encoding: gzip\r\n\r\n"
+                        "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nAccept-Encoding: {packing}\r\n\r\n"
                     )
                     .expect("a request");
                     bytes.fetch_add(answer(&mut reader, path), Ordering::Relaxed);

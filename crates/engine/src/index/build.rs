@@ -108,14 +108,26 @@ fn order(rows: &[RowBox], all: &Bounds3) -> Vec<u32> {
     let mut at = 0;
     for run in keyed.chunk_by(|a, b| a >> 32 == b >> 32) {
         if run.len() > 1 {
-            order[at..at + run.len()].sort_by(|&a, &b| {
-                let (a, b) = (&rows[a as usize], &rows[b as usize]);
-                a.bounds.min[2].total_cmp(&b.bounds.min[2]).then(a.valid.from.cmp(&b.valid.from))
-            });
+            // What is compared lies side by side; a given order that stands last keeps ties.
+            let mut tied: Vec<(u64, i64, u32)> = run
+                .iter()
+                .map(|k| {
+                    let r = &rows[*k as u32 as usize];
+                    (ordered(r.bounds.min[2]), r.valid.from.0, *k as u32)
+                })
+                .collect();
+            tied.sort_unstable();
+            order[at..at + run.len()].iter_mut().zip(tied).for_each(|(o, t)| *o = t.2);
         }
         at += run.len();
     }
     order
+}
+
+/// Bits that stand in the order of `f64::total_cmp`.
+fn ordered(v: f64) -> u64 {
+    let bits = v.to_bits();
+    bits ^ if bits >> 63 == 1 { u64::MAX } else { 1 << 63 }
 }
 
 /// Stable counting sort by the upper 32 bits, eleven bits at a time.
@@ -144,6 +156,16 @@ fn sorted_by_high_half(mut from: Vec<u64>) -> Vec<u64> {
 mod tests {
     use super::*;
     use rand::{Rng, SeedableRng};
+
+    #[test]
+    fn ordered_bits_stand_as_total_cmp_has_it() {
+        let all = [f64::NEG_INFINITY, -3.5, -1e-310, -0.0, 0.0, 1e-310, 2.0, f64::INFINITY, f64::NAN];
+        for a in all {
+            for b in all {
+                assert_eq!(ordered(a).cmp(&ordered(b)), a.total_cmp(&b), "{a} {b}");
+            }
+        }
+    }
 
     #[test]
     fn the_counting_sort_sorts_as_the_library_does_and_keeps_ties() {

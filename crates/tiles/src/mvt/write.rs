@@ -117,6 +117,8 @@ struct Column<'a> {
     key_row: Option<u64>,
     /// The value last written and its row: neighbours are often alike.
     last: (Vec<u8>, u64),
+    /// The same of a column that is given whole numbers.
+    last_int: Option<(i64, u64)>,
     /// Hardly any two features share a value, so none is looked for but the last.
     names: bool,
 }
@@ -126,7 +128,10 @@ impl<'a> LayerWriter<'a> {
     pub fn new(name: &'a str, columns: impl Iterator<Item = &'a str>, names: usize) -> Self {
         Self {
             name,
-            columns: columns.enumerate().map(|(i, key)| Column { key, key_row: None, last: (Vec::new(), 0), names: i == names }).collect(),
+            columns: columns
+                .enumerate()
+                .map(|(i, key)| Column { key, key_row: None, last: (Vec::new(), 0), last_int: None, names: i == names })
+                .collect(),
             keys: Vec::new(),
             values: Vec::new(),
             value_count: 0,
@@ -148,9 +153,19 @@ impl<'a> LayerWriter<'a> {
         self.put(column);
     }
     pub fn tag_int(&mut self, column: usize, v: i64) {
+        if let Some(Column { key_row: Some(key), last_int: Some((known, row)), .. }) = self.columns.get(column)
+            && *known == v
+        {
+            varint(&mut self.tags, *key);
+            varint(&mut self.tags, *row);
+            return;
+        }
         self.value.clear();
         int_bytes(&mut self.value, v);
         self.put(column);
+        if let Some(c) = self.columns.get_mut(column) {
+            c.last_int = Some((v, c.last.1));
+        }
     }
     fn put(&mut self, column: usize) {
         let Some(column) = self.columns.get_mut(column) else { return };
