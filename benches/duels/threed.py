@@ -62,9 +62,10 @@ def duel():
     for layer, things, word in [("buildings", 200_000, "buildings"), ("pipes", 800_000, "segments")]:
         cpu = [t.cpu for t in taken[layer]]
         files, size = tiles_in(OUT / layer)
-        told = validated(OUT / layer / layer)
+        told = validated(OUT / layer)
         rows.append([f"Strata, {things} {word}", spread(cpu), spread([t.wall for t in taken[layer]]), f"{things / median(cpu):.0f} {word}", f"{max(t.rss_mib for t in taken[layer]):.0f}", f"{files}, {size:.0f} MB", f"{told['errors']} errors in {told['files']} files"])
         assert told["files"] == files, (told, files)
+        shutil.rmtree(OUT / layer)
     try:
         pg = Cluster()
         try:

@@ -178,8 +178,10 @@ struct Pen<'a> {
 impl Pen<'_> {
     /// `None`: outside, too small or without a drawable part. The weight is in px² or px.
     fn draw(&mut self, geometry: &Geometry) -> Option<(Kind, Range<usize>, f64)> {
-        let near = geometry.bounds()?.plan().intersects(&self.projection.bounds_in_working);
-        if !near {
+        // Cutting leaves nothing of what is far away; only the outline of a body is too dear to be made for that.
+        if let Geometry::Surfaces(_) = geometry
+            && !geometry.bounds()?.plan().intersects(&self.projection.bounds_in_working)
+        {
             return None;
         }
         let start = self.commands.len();
