@@ -1,6 +1,7 @@
 """The planner's page on a warm server in headless Chromium with a software adapter, and the size of its wasm."""
 import gzip
 import json
+import os
 import shutil
 
 from common import HERE, ROUNDS, STRATA, VAR, Skipped, Table, run, spread
@@ -13,6 +14,8 @@ WASM = ROOT / "viewer/src/pkg/render_bg.wasm"
 def duel():
     if not shutil.which("chromium"):
         raise Skipped("chromium is not installed (apt-get install chromium)")
+    if os.environ.get("STRATA_BENCH_PAGE") == "broken":
+        raise RuntimeError("the page does not build (tools/viewer.sh)")
     if not (ROOT / "viewer/dist/index.html").exists() or not WASM.exists():
         raise Skipped("the page is not built (tools/viewer.sh)")
     web = ROOT / "tests/web"

@@ -68,10 +68,11 @@ def compared(layers):
             ours = strata["layers"][layer]
             # Tiles whose features that meet the tile itself are not as many as ours.
             other = sum(1 for k in ours.keys() | tiles.keys() if ours.get(k, [0] * 4)[1] != tiles.get(k, [0] * 4)[1])
-            worst = max((abs(ours.get(k, [0] * 4)[i] - tiles.get(k, [0] * 4)[i]) / max(ours.get(k, [1] * 4)[i], 1) for k in ours for i in (2, 3)), default=0)
+            mean = [max(sum(t[i] for t in ours.values()) / len(ours), 1) for i in range(4)]
+            worst = max(abs(ours.get(k, [0] * 4)[i] - tiles.get(k, [0] * 4)[i]) / mean[i] for k in ours for i in (2, 3))
             rows.append([layer, name, len(tiles), int(total[0]), int(total[1]), f"{total[2]:.0f}", f"{total[3]:.0f}", other, f"{worst:.2%}"])
     sizes = ", ".join(f"{name} {t['bytes'] / 1e6:.1f} MB" for name, t in [("Strata", strata), *peers.items()])
-    head = ["layer", "tiler", "tiles", "instances", "of them on the tile itself", "area, units²", "length, units", "tiles with other instances", "largest difference of area or length in a tile"]
+    head = ["layer", "tiler", "tiles", "instances", "of them on the tile itself", "area, units²", "length, units", "tiles with other instances", "largest difference in a tile, of a mean tile's area or length"]
     return Table("What lies in the tiles", head, rows, [f"bytes, gzip: {sizes}"])
 
 
@@ -98,7 +99,7 @@ def duel():
         whole = spread([json.loads(t.out)["whole_cpu"] for t in taken["freestiler 0.3.0 (tiling alone)"]])
         notes = [
             f"freestiler with Python, its imports and reading GeoParquet: {whole} s of CPU. Strata's and tippecanoe's seconds are of the whole program.",
-            "buffer 64 of 4096 (freestiler has no option for it), no simplification, nothing dropped, the same attributes; Strata also projects from EPSG:4551, the others read degrees.",
+            "buffer 64 of 4096 (freestiler has a wider one and no option for it: see its instances below), no simplification, nothing dropped, the same attributes; Strata also projects from EPSG:4551, the others read degrees.",
         ]
         tables[at] = Table(title, ["side", "CPU, s", "wall, s", "peak MiB", "CPU over Strata's"], rows, notes)
     return tables

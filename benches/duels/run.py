@@ -25,8 +25,11 @@ def main():
     print(f"{machine()}, load average {quiet:.2f}, {os.environ.get('ROUNDS', '5')} rounds")
     if quiet > QUIET:
         print(f"load above {QUIET}: these figures are NOT PUBLISHABLE")
-    results = [held(name, DUELS[name][1], importlib.import_module(DUELS[name][0]).duel) for name in wanted]
-    publish(results, quiet)
+    results = []
+    for name in wanted:
+        results.append(held(name, DUELS[name][1], importlib.import_module(DUELS[name][0]).duel))
+        # After each: what is measured stays, whatever the next one does.
+        publish(results[-1:], quiet)
     sys.exit(any("failed" in r for r in results))
 
 
