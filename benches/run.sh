@@ -1,8 +1,8 @@
 #!/bin/bash
-# The duels, in release, one after the other: run.sh [DUEL…] of index, mvt, live, 3dtiles, import, browser. Says what it installs.
+# The duels, in release, one after the other: run.sh [DUEL…] of index, mvt, live, 3dtiles, import, network, browser. Says what it installs.
 set -euo pipefail
 cd "$(dirname "$0")"
-wanted=" ${*:-index mvt live 3dtiles import browser} "
+wanted=" ${*:-index mvt live 3dtiles import network browser} "
 has() { [[ $wanted == *" $1 "* ]]; }
 
 missing=()

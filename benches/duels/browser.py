@@ -29,8 +29,8 @@ def duel():
         seen = []
         # The first visit warms the server and is not counted.
         for n in range(ROUNDS + 1):
-            told = json.loads(run(["node", web / "viewer.mjs", f"http://{server.host}", server.token], cwd=web).out.strip().split("\n")[-1])
-            assert not told["errors"] and told["drawn"] > 0, told
+            told = json.loads(run(["node", HERE / "duels/first.mjs", web, f"http://{server.host}", server.token]).out.strip().split("\n")[-1])
+            assert not told["errors"] and told["drawn"], told
             print(f"    visit {n}: first picture {told['first_picture_ms']} ms", flush=True)
             seen.append(told)
     finally:

@@ -162,7 +162,7 @@ def held(name, about, duel):
 
 def publish(results, quiet_start):
     """Into `RESULTS.md` and `results.json` when the machine was quiet; else beside them in `var/`, marked."""
-    order = ["index", "mvt", "live", "3dtiles", "import", "browser"]
+    order = ["index", "mvt", "live", "3dtiles", "import", "network", "browser"]
     noisy = {r["name"]: r for r in results if "tables" in r and (quiet_start > QUIET or r["others_cores"] > QUIET)}
     clean = {r["name"]: r for r in results if "tables" in r and r["name"] not in noisy}
     for kind, found, folder in [("", clean, HERE), ("NOT PUBLISHABLE: ", noisy, VAR)]:

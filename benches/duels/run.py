@@ -11,6 +11,7 @@ DUELS = {
     "live": ("live", "vector tiles on request beside PostGIS"),
     "3dtiles": ("threed", "3D Tiles in bulk beside py3dtiles"),
     "import": ("ingest", "reading CityGML and GeoPackage beside GDAL"),
+    "network": ("network", "pipes as a graph, beside WNTR"),
     "browser": ("browser", "the first picture in the browser"),
 }
 
