@@ -23,7 +23,8 @@ pictures: build
 	tools/pictures.sh $${CARGO_TARGET_DIR:-target}/debug/strata
 
 bench:
-	benches/run.sh
+	@tools/setup.sh test
+	benches/run.sh $(ONLY)
 
 lint:
 	cargo fmt --all --check

@@ -4,7 +4,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd); cd "$root"
 tools/wasm/build.sh "$root/viewer/src/pkg"
 cd viewer
-[ -d node_modules ] || npm ci --no-audit --no-fund --silent
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent
 stamp=$(cat package-lock.json vite.config.js *.html $(find src -type f | LC_ALL=C sort) | sha256sum | cut -d' ' -f1)
 [ "$(cat dist/stamp 2>/dev/null)" = "$stamp" ] && exit 0
 npx vite build --logLevel warn

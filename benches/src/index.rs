@@ -1,4 +1,5 @@
-//! The packed time-space index against geo-index 0.4 (plan only, f64) on one million boxes.
+//! The packed time-space index against geo-index 0.4 (plan only, f64) on one million boxes, and against PostGIS where
+//! `PG=1` and `psql` finds a server. The last line is one JSON document of all that was measured.
 
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex, sort::HilbertSort};
 use rand::{Rng, SeedableRng};
@@ -104,7 +105,10 @@ struct Side<'a> {
     cpu: Vec<f64>,
 }
 
-fn duel(title: &str, windows: &[Window], sides: Vec<(&str, Box<dyn Fn(&[Window]) -> usize + '_>)>) {
+/// What was measured, for the tables: `[boxes, question, side, median ms, least, greatest, cpu ms, hits, ours over it]`.
+type Told = Vec<serde_json::Value>;
+
+fn duel(told: &mut Told, kind: &str, title: &str, windows: &[Window], sides: Vec<(&str, Box<dyn Fn(&[Window]) -> usize + '_>)>) {
     let mut sides: Vec<Side> = sides.into_iter().map(|(name, ask)| Side { name, ask, wall: vec![], cpu: vec![] }).collect();
     let mut hits = 0;
     for _ in 0..ROUNDS {
@@ -123,6 +127,7 @@ fn duel(title: &str, windows: &[Window], sides: Vec<(&str, Box<dyn Fn(&[Window])
             s.name,
             ours / wall
         );
+        told.push(serde_json::json!([kind, title.trim_end_matches(','), s.name, wall, low, high, cpu, hits, ours / wall]));
     }
 }
 
@@ -147,17 +152,19 @@ fn main() {
         "strata-engine {} against geo-index 0.4; {ROWS} boxes, seed {SEED}, {ROUNDS} rounds, load average {before}",
         env!("CARGO_PKG_VERSION")
     );
+    let mut told: Told = Vec::new();
     println!("warm: everything in memory. Median wall time (fastest–slowest), CPU, for the whole batch of windows.");
     for kind in ["uniform", "sorted", "clustered", "identical"] {
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
         let rows = rows(kind, &mut rng);
-        let (mut ours_built, mut theirs_built) = (Vec::new(), Vec::new());
+        let (mut ours_built, mut theirs_built, mut ours_cpu, mut theirs_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut built, mut tree) = (None, None);
-        for _ in 0..3 {
-            let (b, wall, _) = timed(|| build(&rows));
+        for _ in 0..ROUNDS {
+            let (b, wall, cpu) = timed(|| build(&rows));
             ours_built.push(wall);
+            ours_cpu.push(cpu);
             built = Some(b);
-            let (t, wall, _) = timed(|| {
+            let (t, wall, cpu) = timed(|| {
                 let mut b = RTreeBuilder::<f64>::new(ROWS as u32);
                 for r in &rows {
                     b.add(r.bounds.min[0], r.bounds.min[1], r.bounds.max[0], r.bounds.max[1]);
@@ -165,10 +172,16 @@ fn main() {
                 b.finish::<HilbertSort>()
             });
             theirs_built.push(wall);
+            theirs_cpu.push(cpu);
             tree = Some(t);
         }
         let (Some(built), Some(tree)) = (built, tree) else { return };
-        println!("{kind}: build ours {:.0} ms, geo-index f64 {:.0} ms", middle(ours_built).0, middle(theirs_built).0);
+        let base = middle(ours_cpu.clone()).0;
+        for (side, wall, cpu) in [("ours (x, y, z, t)", ours_built, ours_cpu), ("geo-index f64 (x, y)", theirs_built, theirs_cpu)] {
+            let ((wall, low, high), (cpu, fast, slow)) = (middle(wall), middle(cpu));
+            println!("{kind}: build {side} {wall:.0} ms ({low:.0}–{high:.0}), cpu {cpu:.0} ms ({fast:.0}–{slow:.0})");
+            told.push(serde_json::json!([kind, "build", side, wall, low, high, cpu, ROWS, base / cpu]));
+        }
         let order = built.order.clone();
         let Some(view) = IndexView::over(built) else { return };
         let tree: &RTree<f64> = &tree;
@@ -195,6 +208,8 @@ fn main() {
             };
             let label = format!("1/{:.0} of the plan × {n},", 1.0 / share);
             duel(
+                &mut told,
+                kind,
                 &format!("{label} plan"),
                 &plan,
                 vec![
@@ -203,6 +218,8 @@ fn main() {
                 ],
             );
             duel(
+                &mut told,
+                kind,
                 &format!("{label} z, time"),
                 &full,
                 vec![
@@ -211,7 +228,7 @@ fn main() {
                 ],
             );
             if kind == "uniform" && share < 0.001 && share > 0.000_01 && std::env::var_os("PG").is_some() {
-                postgis(&rows, &full[..500], &view);
+                postgis(&mut told, &rows, &full[..500], &view);
             }
         }
     }
@@ -219,11 +236,12 @@ fn main() {
     if before > 0.5 || after > 0.5 {
         println!("note: load average {before} before, {after} after: above 0.5, not for publication");
     }
+    println!("{}", serde_json::Value::Array(told));
 }
 
 /// The same rows and windows in PostGIS: GiST over `geometry` in three dimensions with `tstzrange` (`btree_gist` is not
 /// needed for ranges). PostGIS keeps boxes as f32 grown outward, so the exact bounds are compared after the index. `psql` finds the server through its usual environment. Times are the server's own, one connection.
-fn postgis(rows: &[RowBox], windows: &[Window], view: &IndexView) {
+fn postgis(told: &mut Told, rows: &[RowBox], windows: &[Window], view: &IndexView) {
     let Ok(mut child) =
         Command::new("psql").args(["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
     else {
@@ -272,9 +290,18 @@ fn postgis(rows: &[RowBox], windows: &[Window], view: &IndexView) {
     match child.wait_with_output() {
         Ok(out) if out.status.success() => {
             println!("  PostGIS, {} windows (index built, then count and time five times):", windows.len());
-            String::from_utf8_lossy(&out.stdout).lines().for_each(|l| println!("    {l}"));
-            let (n, wall, _) = timed(|| ours(view, windows));
-            println!("    ours: {n} hits, {wall:.3} ms");
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            text.lines().for_each(|l| println!("    {l}"));
+            let times: Vec<f64> = text.lines().filter_map(|l| l.strip_prefix("Time: ")?.split(' ').next()?.parse().ok()).skip(1).collect();
+            let runs: Vec<(usize, f64)> = (0..ROUNDS).map(|_| timed(|| ours(view, windows))).map(|(n, wall, _)| (n, wall)).collect();
+            let n = runs[0].0;
+            println!("    ours: {n} hits, {:.3} ms", middle(runs.iter().map(|r| r.1).collect()).0);
+            assert!(text.lines().any(|l| l.trim() == n.to_string()), "PostGIS finds other hits than the {n} of ours");
+            let (mine, theirs) = (middle(runs.iter().map(|r| r.1).collect()), middle(times));
+            for (side, (wall, low, high)) in [("ours", mine), ("PostGIS, GiST", theirs)] {
+                let question = format!("1/10000 of the plan × {}, z, time", windows.len());
+                told.push(serde_json::json!(["uniform", question, side, wall, low, high, null, n, mine.0 / wall]));
+            }
         }
         _ => println!("  PostGIS: skipped, no server or no extension"),
     }

@@ -1,6 +1,6 @@
 //! Networks: building, tracing, segmenting and isolating a million pipes, and BWSN-2 beside WNTR.
 //!
-//! `network [EDGES]`; `STRATA_DATA` names the folder with `epanet/networks/BWSN_Network_2.inp`, `STRATA_PYTHON` a python
+//! `bench-network [EDGES]`; `STRATA_DATA` names the folder with `epanet/networks/BWSN_Network_2.inp`, `STRATA_PYTHON` a python
 //! with wntr: without them that part is said to be skipped.
 
 use rand::{Rng, SeedableRng};

@@ -3,10 +3,10 @@
 use crate::{
     EngineError,
     index::{RowBox, Window},
-    segment::Segment,
+    segment::{Segment, Texts},
     state::{LayerState, State},
 };
-use std::{ops::ControlFlow, sync::Arc};
+use std::{cell::RefCell, ops::ControlFlow, sync::Arc};
 use strata_model::{Bounds2, Bounds3, Feature, FeatureId, FeatureVersion, Filter, Geometry, Layer, LayerId, Query, Scope, Value, Version};
 
 /// A row of the segment or of the delta.
@@ -22,6 +22,9 @@ pub(crate) struct Shown<'a> {
     state: &'a LayerState,
     /// Places, in the layer's own fields, of those that are shown.
     fields: Vec<usize>,
+    /// Those of them that features are given with, and the layer as it then is.
+    given: Option<(Arc<Layer>, Vec<usize>)>,
+    texts: RefCell<Texts>,
     districts: Option<&'a [Bounds2]>,
 }
 
@@ -37,7 +40,22 @@ impl<'a> Shown<'a> {
         } else {
             Arc::new(Layer { fields: fields.iter().map(|&k| full.fields[k].clone()).collect(), ..(**full).clone() })
         };
-        Ok(Self { layer, state, fields, districts: scope.districts.as_deref() })
+        Ok(Self { layer, state, fields, given: None, texts: RefCell::default(), districts: scope.districts.as_deref() })
+    }
+    /// For a query, which may ask for some attributes only.
+    pub(crate) fn asked(state: &'a State, q: &'a Query) -> Result<Self, EngineError> {
+        let mut shown = Self::new(state, &q.layer, &q.scope)?;
+        if let Some(names) = &q.attributes {
+            let full = &shown.state.layer;
+            let given: Vec<usize> = shown.fields.iter().copied().filter(|&k| names.contains(&full.fields[k].name)).collect();
+            let fields = given.iter().map(|&k| full.fields[k].clone()).collect();
+            shown.given = Some((Arc::new(Layer { fields, ..(**full).clone() }), given));
+        }
+        Ok(shown)
+    }
+    /// The layer as features are given.
+    pub(crate) fn given_layer(&self) -> &Arc<Layer> {
+        self.given.as_ref().map_or(&self.layer, |(layer, _)| layer)
     }
 
     pub(crate) fn segment(&self) -> Option<&Segment> {
@@ -73,14 +91,15 @@ impl<'a> Shown<'a> {
         let plan = self.row_box(at).bounds.plan();
         !plan.is_empty() && districts.iter().any(|d| d.intersects(&plan))
     }
-    fn attributes(&self, at: At) -> Vec<Value> {
+    fn attributes(&self, at: At, fields: &[usize]) -> Vec<Value> {
         match (at, self.segment()) {
             (At::Segment(row), Some(s)) => {
-                self.fields.iter().map(|&k| self.state.columns[k].map_or(Value::Null, |column| s.value(row, column))).collect()
+                let (row, texts) = (s.row(row), &mut *self.texts.borrow_mut());
+                fields.iter().map(|&k| self.state.columns[k].map_or(Value::Null, |column| row.value(column, texts))).collect()
             }
             (At::Delta(row), _) => {
                 let f = &self.state.delta.rows[row as usize].feature;
-                self.fields.iter().map(|&k| f.attributes.get(k).cloned().unwrap_or_default()).collect()
+                fields.iter().map(|&k| f.attributes.get(k).cloned().unwrap_or_default()).collect()
             }
             _ => Vec::new(),
         }
@@ -94,13 +113,19 @@ impl<'a> Shown<'a> {
     }
     fn geometry(&self, at: At) -> Result<Geometry, EngineError> {
         Ok(match (at, self.segment()) {
-            (At::Segment(row), Some(s)) => s.geometry(row)?,
+            (At::Segment(row), Some(s)) => s.row(row).geometry()?,
             (At::Delta(row), _) => self.state.delta.rows[row as usize].feature.geometry.clone(),
             _ => Geometry::MultiPoint(Vec::new()),
         })
     }
     pub(crate) fn feature(&self, at: At) -> Result<Feature, EngineError> {
-        Ok(Feature { id: self.id(at), geometry: self.geometry(at)?, valid: self.row_box(at).valid, attributes: self.attributes(at) })
+        let fields = self.given.as_ref().map_or(&self.fields, |(_, fields)| fields);
+        Ok(Feature {
+            id: self.id(at),
+            geometry: self.geometry(at)?,
+            valid: self.row_box(at).valid,
+            attributes: self.attributes(at, fields),
+        })
     }
     /// Does the filter take the row? No geometry is read for it.
     fn passes(&self, filter: &Filter, at: At) -> bool {
@@ -108,7 +133,7 @@ impl<'a> Shown<'a> {
             id: "".into(),
             geometry: Geometry::MultiPoint(Vec::new()),
             valid: self.row_box(at).valid,
-            attributes: self.attributes(at),
+            attributes: self.attributes(at, &self.fields),
         };
         filter.matches(&self.layer, &bare)
     }

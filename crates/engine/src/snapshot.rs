@@ -46,7 +46,7 @@ impl Snapshot {
     }
 
     pub fn query(&self, q: &Query) -> Result<FeatureBatch, EngineError> {
-        let layer = Shown::new(&self.state, &q.layer, &q.scope)?.layer;
+        let layer = Shown::asked(&self.state, q)?.given_layer().clone();
         let mut features = Vec::new();
         self.for_each(q, &mut |f| {
             features.push(f);
@@ -67,7 +67,7 @@ impl Snapshot {
 
     /// One feature after the other, without keeping them; ends when `f` breaks.
     pub fn for_each(&self, q: &Query, f: &mut dyn FnMut(Feature) -> ControlFlow<()>) -> Result<(), EngineError> {
-        let shown = Shown::new(&self.state, &q.layer, &q.scope)?;
+        let shown = Shown::asked(&self.state, q)?;
         let mut fault = None;
         shown.each(self.at(q.version), q, &mut |at| match shown.feature(at) {
             Ok(feature) => f(feature),

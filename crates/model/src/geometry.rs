@@ -106,7 +106,9 @@ pub enum Geometry {
 impl Geometry {
     /// Calls `f` for every vertex, in storage order.
     pub fn for_each_point(&self, mut f: impl FnMut(&Point3)) {
-        let polygon = |p: &Polygon, f: &mut dyn FnMut(&Point3)| p.rings.iter().flatten().for_each(f);
+        fn polygon(p: &Polygon, f: &mut impl FnMut(&Point3)) {
+            p.rings.iter().flatten().for_each(f);
+        }
         match self {
             Self::Point(p) => f(p),
             Self::LineString(l) | Self::MultiPoint(l) => l.iter().for_each(f),

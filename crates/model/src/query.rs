@@ -47,6 +47,9 @@ pub struct Query {
     /// Record time; `None`: the snapshot's newest version.
     pub version: Option<Version>,
     pub filter: Option<Filter>,
+    /// Only these attributes are read and given, in the layer's order; names that are not there say nothing, and the
+    /// filter may name others. `None`: all that the scope shows.
+    pub attributes: Option<Vec<String>>,
     pub scope: Scope,
     /// At most so many features, in index order.
     pub limit: Option<usize>,
@@ -56,7 +59,7 @@ pub struct Query {
 
 impl Query {
     pub fn all(layer: LayerId, scope: Scope) -> Self {
-        Self { layer, bounds: None, valid: None, version: None, filter: None, scope, limit: None, offset: 0 }
+        Self { layer, bounds: None, valid: None, version: None, filter: None, attributes: None, scope, limit: None, offset: 0 }
     }
     pub fn within(mut self, bounds: Bounds3) -> Self {
         self.bounds = Some(bounds);

@@ -169,6 +169,14 @@ impl Reader<'_> {
     }
     fn points(&mut self, s: Shape) -> Result<Vec<Point3>, ModelError> {
         let n = self.count(s, 16 + 8 * (usize::from(s.z) + usize::from(s.m)))?;
+        if s.little && s.z && !s.m {
+            // What `to_wkb` writes, and nearly all there is.
+            let Some(bytes) = self.bytes.get(self.at..self.at + n * 24) else { return self.fault("it ends too early") };
+            self.at += n * 24;
+            let (words, _) = bytes.as_chunks::<8>();
+            let (points, _) = words.as_chunks::<3>();
+            return Ok(points.iter().map(|p| p.map(f64::from_le_bytes)).collect());
+        }
         (0..n).map(|_| self.point(s)).collect()
     }
     fn polygon(&mut self, s: Shape) -> Result<Polygon, ModelError> {

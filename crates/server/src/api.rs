@@ -11,17 +11,18 @@ use std::collections::BTreeMap;
 use strata_model::{FeatureId, Layer, Query, Version};
 use strata_store::Difference;
 
-impl From<Content> for Reply {
-    fn from(c: Content) -> Self {
-        let dropped = c.dropped;
-        let reply = Reply { gzip: c.gzip, etag: Some(c.etag), ..Reply::new(c.media_type, c.bytes) };
-        if dropped > 0 { reply.header("x-tile-truncated", dropped.to_string()) } else { reply }
+impl Content {
+    /// The answer for this asker, packed if that is wanted.
+    pub(crate) fn answer(self, ask: &Ask) -> Reply {
+        let gzip = if ask.headers.gzip { self.gzip() } else { None };
+        let reply = Reply::kept(self.media_type, self.bytes, gzip, self.etag);
+        if self.dropped > 0 { reply.header("x-tile-truncated", self.dropped.to_string()) } else { reply }
     }
 }
 
 /// Tiles, terrain and styles by their own address.
 pub fn address(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
-    content(state, &format!("{}?{}", ask.path, ask.query.with(&[])), &ask.actor.scope).map(Reply::from)
+    content(state, &format!("{}?{}", ask.path, ask.query.with(&[])), &ask.actor.scope).map(|c| c.answer(ask))
 }
 
 pub fn city(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
@@ -64,9 +65,9 @@ pub fn city(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
             "anchors": state.anchors,
             "changes": changes,
         }))
-        .packed())
+        .packable())
     })?;
-    Ok(made.into())
+    Ok(made.answer(ask))
 }
 
 fn layer_json(layer: &Layer) -> Value {

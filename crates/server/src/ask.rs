@@ -33,6 +33,8 @@ pub struct Headers {
     pub last_event_id: Option<String>,
     /// Chosen by the client for a write that must happen once.
     pub idempotency_key: Option<String>,
+    /// The answer may come packed.
+    pub gzip: bool,
 }
 
 /// Query parameters, each at most once.

@@ -3,7 +3,10 @@
 use crate::{CityState, Problem, ask::Params, relief::Relief, reply, threed};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::{
+    io::Write,
+    sync::{Arc, OnceLock},
+};
 use strata_model::{Instant, LayerId, Query, Scope, Theme, TileId, Version};
 use strata_tiles::{encode_mvt, mvt, terrarium_png};
 
@@ -11,7 +14,8 @@ use strata_tiles::{encode_mvt, mvt, terrarium_png};
 #[derive(Debug, Clone)]
 pub struct Content {
     pub bytes: Bytes,
-    pub gzip: Option<Bytes>,
+    /// The packed form, made when the first one asks for it; `None`: it is not worth it.
+    gzip: Option<Arc<OnceLock<Option<Bytes>>>>,
     pub media_type: &'static str,
     pub etag: String,
     /// Features left out because the tile was full.
@@ -25,15 +29,24 @@ impl Content {
     pub(crate) fn json(value: &Value) -> Self {
         Self::new(reply::JSON, value.to_string().into_bytes())
     }
-    pub(crate) fn packed(mut self) -> Self {
-        if self.bytes.len() >= 1024 {
-            let mut out = flate2::write::GzEncoder::new(Vec::with_capacity(self.bytes.len() / 2), flate2::Compression::fast());
-            self.gzip = out.write_all(&self.bytes).and_then(|()| out.finish()).ok().map(Bytes::from);
-        }
+    /// May travel packed.
+    pub(crate) fn packable(mut self) -> Self {
+        self.gzip = (self.bytes.len() >= 1024).then(Arc::default);
         self
     }
+    /// Packed at most once, however often the content is handed out.
+    pub(crate) fn gzip(&self) -> Option<Bytes> {
+        self.gzip
+            .as_ref()?
+            .get_or_init(|| {
+                let mut out = flate2::write::GzEncoder::new(Vec::with_capacity(self.bytes.len() / 2), flate2::Compression::fast());
+                out.write_all(&self.bytes).and_then(|()| out.finish()).ok().map(Bytes::from)
+            })
+            .clone()
+    }
+    /// With the packed form, which may be made later.
     pub(crate) fn weight(&self) -> usize {
-        self.bytes.len() + self.gzip.as_ref().map_or(0, Bytes::len) + self.etag.len()
+        self.bytes.len() + self.gzip.as_ref().map_or(0, |_| self.bytes.len() / 2) + self.etag.len()
     }
 }
 
@@ -109,6 +122,7 @@ fn tile(state: &CityState, layer: &str, zxy: [&str; 3], query: &Params, scope: &
         let q = Query {
             bounds: Some(bounds.with_all_heights()),
             filter: recipe.filter_at(&layer, tile.z),
+            attributes: recipe.attributes.clone(),
             version,
             limit: Some(recipe.max_features.saturating_mul(4)),
             ..Query::all(id.clone(), scope.clone())
@@ -118,7 +132,7 @@ fn tile(state: &CityState, layer: &str, zxy: [&str; 3], query: &Params, scope: &
             None => q,
         })?;
         let encoded = encode_mvt(tile, &state.frame, &[(&recipe, &batch)])?;
-        Ok(Content { dropped: encoded.dropped, ..Content::new(reply::MVT, encoded.bytes).packed() })
+        Ok(Content { dropped: encoded.dropped, ..Content::new(reply::MVT, encoded.bytes).packable() })
     })
 }
 

@@ -204,5 +204,5 @@ pub fn tile(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     }
     let query = ask.query.with(&[]);
     let address = format!("/tiles/{}/{}/{}/{}.mvt?{query}", ask.part("id"), ask.part("z"), ask.part("x"), ask.part("y"));
-    content(state, &address, &ask.actor.scope).map(Reply::from)
+    content(state, &address, &ask.actor.scope).map(|c| c.answer(ask))
 }

@@ -43,6 +43,10 @@ impl Reply {
         let etag = Some(etag(&body));
         Self { status: 200, media_type, body, gzip: None, keep: Keep::Revalidate, etag, headers: Vec::new() }
     }
+    /// Of content whose tag and packed form are known.
+    pub fn kept(media_type: &'static str, body: Bytes, gzip: Option<Bytes>, etag: String) -> Self {
+        Self { status: 200, media_type, body, gzip, keep: Keep::Revalidate, etag: Some(etag), headers: Vec::new() }
+    }
     pub fn json(value: &Value) -> Self {
         Self::new(JSON, value.to_string())
     }
@@ -118,7 +122,7 @@ fn matches(asked: &HeaderMap, tag: &str) -> bool {
     asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(same)
 }
 
-fn takes_gzip(asked: &HeaderMap) -> bool {
+pub fn takes_gzip(asked: &HeaderMap) -> bool {
     asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).any(|item| {
         let (name, q) = item.trim().split_once(';').unwrap_or((item.trim(), ""));
         matches!(name.trim(), "gzip" | "*") && !matches!(q.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")

@@ -124,7 +124,12 @@ async fn answer(
         path,
         parts,
         query,
-        headers: Headers { cookie: text("cookie"), idempotency_key: writes::key(headers)?, last_event_id: text("last-event-id") },
+        headers: Headers {
+            cookie: text("cookie"),
+            idempotency_key: writes::key(headers)?,
+            last_event_id: text("last-event-id"),
+            gzip: reply::takes_gzip(headers),
+        },
         body,
     };
     run(state, route, ask).await

@@ -44,8 +44,10 @@ pub struct Config {
     /// `https://twin.example`: what links begin with. The `Host` header never decides.
     pub public_url: Option<String>,
     pub now: fn() -> Instant,
-    /// Room for finished tiles, bytes.
+    /// Room for finished tiles, bytes; 0: every tile is made anew.
     pub cache_bytes: u64,
+    /// How layers become vector tiles; `None`: by the recipes that ship.
+    pub recipe: Option<Recipe>,
 }
 
 /// One open city behind the door.
@@ -93,7 +95,7 @@ impl CityState {
         Ok(Self {
             meta: store.meta().clone(),
             door: Door::new(&config.token, secure),
-            recipe: Recipe::built_in()?,
+            recipe: config.recipe.clone().map_or_else(Recipe::built_in, Ok)?,
             cache: Cache::builder()
                 .max_capacity(config.cache_bytes)
                 .weigher(|k: &String, c: &Content| u32::try_from(k.len() + c.weight()).unwrap_or(u32::MAX))
@@ -169,6 +171,9 @@ impl CityState {
     /// What is kept under the key, else made; of several who ask for the same at once one makes it. A problem is not
     /// kept.
     pub(crate) fn kept(&self, key: String, make: impl FnOnce() -> Result<Content, Problem>) -> Result<Content, Problem> {
+        if self.config.cache_bytes == 0 {
+            return make();
+        }
         self.cache.try_get_with(key, make).map_err(|e| (*e).clone())
     }
     pub(crate) fn recipe(&self, layer: &LayerId) -> LayerRecipe {

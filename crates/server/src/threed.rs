@@ -3,7 +3,7 @@
 use crate::{
     CityState, Content, Problem,
     content::layer_id,
-    reply::{GLB, JSON, SUBTREE},
+    reply::{GLB, SUBTREE},
 };
 use std::{ops::ControlFlow, sync::Arc};
 use strata_engine::Snapshot;
@@ -33,7 +33,7 @@ pub fn content(state: &CityState, layer: &str, rest: &[&str], scope: &Scope) -> 
         ["tileset.json"] => {
             let plan = plan(state, &snapshot, &layer, scope)?;
             let plan = plan.as_ref().as_ref().ok_or_else(Problem::not_found)?;
-            Ok(Content { media_type: JSON, ..Content::json(&plan.tileset_json()) })
+            Ok(Content::json(&plan.tileset_json()))
         }
         ["subtrees", level, x, y] => {
             let (level, x, y) = place(level, x, y, ".subtree")?;
@@ -51,7 +51,7 @@ pub fn content(state: &CityState, layer: &str, rest: &[&str], scope: &Scope) -> 
                 let batch = snapshot.query(&q)?;
                 let relief = ground(&snapshot, layer.theme, &cell, scope)?;
                 let bytes = encode_content(plan, &cell, &state.frame, &batch, relief.as_ref())?.ok_or_else(none)?;
-                Ok(Content::new(GLB, bytes).packed())
+                Ok(Content::new(GLB, bytes).packable())
             })
         }
         _ => Err(Problem::not_found()),

@@ -48,6 +48,23 @@ pub struct Tiles {
     out: PathBuf,
     #[arg(long, value_enum, default_value_t = Format::Mvt)]
     format: Format,
+    /// Tile recipes (TOML) instead of those that ship.
+    #[arg(long)]
+    recipe: Option<PathBuf>,
+    /// Vector tiles come gzip-compressed, `{y}.mvt.gz`, as static servers hand them out.
+    #[arg(long)]
+    gzip: bool,
+}
+
+/// The recipes of a file, or those that ship.
+pub fn recipes(file: Option<&Path>) -> Result<Recipe, Failure> {
+    Ok(match file {
+        None => Recipe::built_in()?,
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|e| Failure::misuse(format!("{}: {e}", path.display())))?;
+            Recipe::parse(&text).map_err(|e| Failure::misuse(format!("{}: {e}", path.display())))?
+        }
+    })
 }
 
 pub fn run(command: &Export, json: bool) -> Result<ExitCode, Failure> {
@@ -77,7 +94,7 @@ pub fn run(command: &Export, json: bool) -> Result<ExitCode, Failure> {
             text_file(&command.out, &snapshot, &query, |w, _, f| csv_row(w, f), Some((header.as_str(), "")))?
         }
         Format::Tiles3d => tileset(&command.out, &snapshot, &layer, &city.frame, &query)?,
-        Format::Mvt => vector_tiles(&command.out, &snapshot, &layer, &city.frame)?,
+        Format::Mvt => vector_tiles(&command.out, &snapshot, &layer, &city.frame, &recipes(None)?, false)?,
     };
     told(json, &command.out, &[(layer.id.to_string(), written)]);
     Ok(ExitCode::SUCCESS)
@@ -86,6 +103,7 @@ pub fn run(command: &Export, json: bool) -> Result<ExitCode, Failure> {
 pub fn tiles(command: &Tiles, json: bool) -> Result<ExitCode, Failure> {
     let city = city::open(&command.city)?;
     let snapshot = city.engine.snapshot();
+    let recipes = recipes(command.recipe.as_deref())?;
     let mut done = Vec::new();
     for layer in snapshot.layers(&Scope::everything()) {
         if !command.layers.is_empty() && !command.layers.iter().any(|l| *l == layer.id.as_str()) {
@@ -94,7 +112,7 @@ pub fn tiles(command: &Tiles, json: bool) -> Result<ExitCode, Failure> {
         let out = command.out.join(layer.id.as_str());
         let n = match command.format {
             Format::Tiles3d => tileset(&out, &snapshot, &layer, &city.frame, &Query::all(layer.id.clone(), Scope::everything()))?,
-            Format::Mvt => vector_tiles(&out, &snapshot, &layer, &city.frame)?,
+            Format::Mvt => vector_tiles(&out, &snapshot, &layer, &city.frame, &recipes, command.gzip)?,
             Format::Geojson | Format::Csv => return Err(Failure::misuse("`tiles` builds 3dtiles or mvt; `export` writes files")),
         };
         done.push((layer.id.to_string(), n));
@@ -257,8 +275,15 @@ fn relief(snapshot: &Snapshot, layer: &Layer, bounds: strata_model::Bounds2) -> 
     Ok(if batch.features.is_empty() { None } else { Some(Relief::from_batch(&batch, around, (side / 512.0).clamp(2.0, 40.0))) })
 }
 
-fn vector_tiles(out: &Path, snapshot: &Snapshot, layer: &Layer, frame: &WorkingFrame) -> Result<u64, Failure> {
-    let recipe = Recipe::built_in()?.layer(layer.id.as_str());
+fn vector_tiles(
+    out: &Path,
+    snapshot: &Snapshot,
+    layer: &Layer,
+    frame: &WorkingFrame,
+    recipes: &Recipe,
+    gzip: bool,
+) -> Result<u64, Failure> {
+    let recipe = recipes.layer(layer.id.as_str());
     let Some(bounds) = snapshot.bounds(&layer.id, &Scope::everything()) else { return Ok(0) };
     let corner = |x: usize, y: usize| frame.geographic_from_working([[bounds.min[0], bounds.max[0]][x], [bounds.min[1], bounds.max[1]][y]]);
     let corners = [corner(0, 0)?, corner(1, 0)?, corner(0, 1)?, corner(1, 1)?];
@@ -275,12 +300,20 @@ fn vector_tiles(out: &Path, snapshot: &Snapshot, layer: &Layer, frame: &WorkingF
                 progress.add(1);
                 let Some(tile) = TileId::new(z, x, y) else { continue };
                 let cover = tile.bounds_working(frame, 64.0 / 4096.0)?;
-                let batch = snapshot.query(&Query::all(layer.id.clone(), Scope::everything()).within(cover.with_all_heights()))?;
+                let batch = snapshot.query(&Query {
+                    filter: recipe.filter_at(layer, z),
+                    attributes: recipe.attributes.clone(),
+                    ..Query::all(layer.id.clone(), Scope::everything()).within(cover.with_all_heights())
+                })?;
                 let encoded = strata_tiles::encode_mvt(tile, frame, &[(&recipe, &batch)])?;
                 if encoded.features > 0 {
                     let dir = out.join(format!("{z}/{x}"));
                     fs::create_dir_all(&dir)?;
-                    fs::write(dir.join(format!("{y}.mvt")), encoded.bytes)?;
+                    if gzip {
+                        fs::write(dir.join(format!("{y}.mvt.gz")), packed(&encoded.bytes)?)?;
+                    } else {
+                        fs::write(dir.join(format!("{y}.mvt")), encoded.bytes)?;
+                    }
                     written += 1;
                 }
             }
@@ -288,4 +321,10 @@ fn vector_tiles(out: &Path, snapshot: &Snapshot, layer: &Layer, frame: &WorkingF
     }
     progress.done();
     Ok(written)
+}
+
+fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut out = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 2), flate2::Compression::default());
+    out.write_all(bytes)?;
+    out.finish()
 }

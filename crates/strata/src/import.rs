@@ -35,6 +35,9 @@ pub struct Import {
     /// Take the sound features and report the rest.
     #[arg(long)]
     partial: bool,
+    /// Read, check and report; the city stays as it is.
+    #[arg(long)]
+    dry_run: bool,
     /// Write the report here as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -65,6 +68,19 @@ impl Sink for Recorder<'_, '_> {
             return Ok(());
         }
         self.writing.put(layer, &feature).map_err(|e| self.keep(e))
+    }
+}
+
+/// For a dry run: counts what it is given.
+struct Counter(Progress);
+
+impl Sink for Counter {
+    fn layer(&mut self, _: &Arc<Layer>) -> Result<(), String> {
+        Ok(())
+    }
+    fn feature(&mut self, _: &LayerId, _: Feature) -> Result<(), String> {
+        self.0.add(1);
+        Ok(())
     }
 }
 
@@ -122,45 +138,46 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
         );
         return Ok(ExitCode::from(1));
     }
-    let mut writing = store.begin(city::KEEPER, &format!("import {}", names.join(", ")), city::now())?;
-    let mut recorder = Recorder {
-        writing: &mut writing,
-        faulty,
-        left_out: Vec::new(),
-        points_left_out: HashSet::new(),
-        progress: Progress::new("importing", 0),
-        failed: None,
-    };
-    let mut fatal = None;
-    for file in &command.files {
-        if let Err(e) = strata_ingest::import(file, &options, &mut recorder, &mut report) {
-            fatal = Some(e);
-            break;
+    let (verdict, version) = if command.dry_run {
+        let mut counter = Counter(Progress::new("reading", 0));
+        let fatal = command.files.iter().find_map(|file| strata_ingest::import(file, &options, &mut counter, &mut report).err());
+        let verdict = fatal.map_or_else(|| strata_ingest::verdict(&report, command.partial), Err);
+        counter.0.done();
+        (verdict, None)
+    } else {
+        let mut writing = store.begin(city::KEEPER, &format!("import {}", names.join(", ")), city::now())?;
+        let mut recorder = Recorder {
+            writing: &mut writing,
+            faulty,
+            left_out: Vec::new(),
+            points_left_out: HashSet::new(),
+            progress: Progress::new("importing", 0),
+            failed: None,
+        };
+        // The verdict waits for the rows that are left out below.
+        let fatal = command.files.iter().find_map(|file| strata_ingest::import(file, &options, &mut recorder, &mut report).err());
+        let Recorder { progress, failed, left_out, .. } = recorder;
+        for (layer, r) in left_out {
+            report.taken -= 1;
+            report.read -= 1;
+            if let Some(n) = report.layers.get_mut(layer.as_str()) {
+                *n -= 1;
+            }
+            report.refuse(r.id.as_deref(), r.place, &r.code, r.reason);
         }
-    }
-    let Recorder { progress, failed, left_out, .. } = recorder;
-    for (layer, r) in left_out {
-        report.taken -= 1;
-        report.read -= 1;
-        if let Some(n) = report.layers.get_mut(layer.as_str()) {
-            *n -= 1;
+        let verdict = fatal.map_or_else(|| strata_ingest::verdict(&report, command.partial), Err);
+        progress.done();
+        if let Some(e) = failed {
+            return Err(e.into());
         }
-        report.refuse(r.id.as_deref(), r.place, &r.code, r.reason);
-    }
-    progress.done();
-    if let Some(e) = failed {
-        return Err(e.into());
-    }
-    let verdict = match fatal {
-        Some(e) => Err(e),
-        None => strata_ingest::verdict(&report, command.partial),
-    };
-    let version = match &verdict {
-        Ok(()) => Some(writing.commit()?.version),
-        Err(_) => {
-            drop(writing);
-            None
-        }
+        let version = match &verdict {
+            Ok(()) => Some(writing.commit()?.version),
+            Err(_) => {
+                drop(writing);
+                None
+            }
+        };
+        (verdict, version)
     };
     let answer = serde_json::json!({ "report": report, "version": version, "error": verdict.as_ref().err().map(|e| serde_json::json!({ "code": e.code, "place": e.place, "reason": e.to_string() })) });
     if let Some(path) = &command.report {
@@ -183,6 +200,7 @@ pub fn run(command: &Import, json: bool) -> Result<ExitCode, Failure> {
     }
     match verdict {
         Ok(()) if report.refused > 0 => Ok(ExitCode::from(1)),
+        Ok(()) if command.dry_run => Ok(ExitCode::SUCCESS),
         Ok(()) => {
             // The segments follow at once, so that the next start does not wait for them.
             drop(city::wire(&command.city, &store)?);

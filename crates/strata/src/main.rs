@@ -16,6 +16,10 @@ mod synthetic;
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
+/// Features come and go by the million, from many threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "strata", version, about = "A city twin: what stands here, what stood here, what lies under it.", after_help = EXIT_CODES)]
 struct Cli {

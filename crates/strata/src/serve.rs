@@ -1,4 +1,4 @@
-use crate::{Failure, city, live};
+use crate::{Failure, city, export, live};
 use clap::Args;
 use std::{
     collections::BTreeMap,
@@ -42,6 +42,12 @@ pub struct Listen {
     /// Stop when standard input closes, so that a parent that dies takes the server along.
     #[arg(long)]
     pub stop_with_parent: bool,
+    /// Room for finished tiles, MiB; 0: every tile is made anew.
+    #[arg(long, default_value_t = 256)]
+    pub tile_cache_mib: u64,
+    /// Tile recipes (TOML) instead of those that ship.
+    #[arg(long)]
+    pub recipe: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -79,22 +85,27 @@ fn scenes(dir: &Path) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
 
 /// The city for a picture: read only, and beside a server if one runs.
 pub fn reading(dir: &Path) -> Result<Arc<CityState>, Failure> {
-    Ok(Arc::new(state(dir, strata_store::Store::open_read_only(dir)?, ([127, 0, 0, 1], 0).into(), new_token(), None)?))
+    Ok(Arc::new(state(dir, strata_store::Store::open_read_only(dir)?, config(dir, ([127, 0, 0, 1], 0).into(), new_token())?)?))
 }
 
-/// The city as the HTTP door sees it.
-fn state(dir: &Path, store: strata_store::Store, listen: SocketAddr, token: String, viewer: Option<PathBuf>) -> Result<CityState, Failure> {
-    let city::City { engine, frame } = city::wire(dir, &store)?;
-    let config = Config {
+/// What the door is told, with all that has a default.
+fn config(dir: &Path, listen: SocketAddr, token: String) -> Result<Config, Failure> {
+    Ok(Config {
         listen: listen.to_string(),
         token,
-        viewer,
+        viewer: None,
         scenes: scenes(dir)?,
         limits: Limits::default(),
         public_url: None,
         now: city::now,
         cache_bytes: 256 << 20,
-    };
+        recipe: None,
+    })
+}
+
+/// The city as the HTTP door sees it.
+fn state(dir: &Path, store: strata_store::Store, config: Config) -> Result<CityState, Failure> {
+    let city::City { engine, frame } = city::wire(dir, &store)?;
     Ok(CityState::new(store, engine, frame, anchors(dir)?, config)?)
 }
 
@@ -103,7 +114,13 @@ pub fn serve(dir: &Path, listen: &Listen) -> Result<ExitCode, Failure> {
         return Err(Failure::misuse(format!("{open} is not loopback: the local mode knows one token and no sign-in")));
     }
     let token = new_token();
-    let state = state(dir, strata_store::Store::open(dir)?, listen.listen, token.clone(), listen.viewer.clone())?;
+    let config = Config {
+        viewer: listen.viewer.clone(),
+        cache_bytes: listen.tile_cache_mib << 20,
+        recipe: listen.recipe.as_deref().map(|path| export::recipes(Some(path))).transpose()?,
+        ..config(dir, listen.listen, token.clone())?
+    };
+    let state = state(dir, strata_store::Store::open(dir)?, config)?;
     if listen.live && !state.meta.synthetic {
         return Err(Failure::misuse("--live: readings are made up only in a synthetic city"));
     }

@@ -1,4 +1,6 @@
-use super::{EXACT_LEN, LEAF_LEN, NODE_LEN, NODE_SIZE, RowBox, hilbert::hilbert, level_blocks, space_key, time_key};
+use super::{
+    EXACT_WORDS, LEAF_ARRAYS, LEAF_LEN, NODE_ARRAYS, NODE_LEN, NODE_SIZE, RowBox, hilbert::hilbert, level_blocks, space_key, time_key,
+};
 use strata_model::Bounds3;
 
 /// An index in memory, as it goes into its file.
@@ -8,8 +10,8 @@ pub struct BuiltIndex {
     pub origin: [f64; 3],
     /// Leaves, then every level above them.
     pub nodes: Vec<f32>,
-    /// Exact bounds of each row in the new order, 64 bytes each: six f64, two i64, little endian.
-    pub exact: Vec<u8>,
+    /// Exact bounds of each row in the new order, eight words each: six f64, two i64, by their bits.
+    pub exact: Vec<[u64; EXACT_WORDS]>,
 }
 
 /// Sorts the boxes along the curve and packs the levels. At most `u32::MAX` boxes; ties keep the given order.
@@ -20,48 +22,46 @@ pub fn build(rows: &[RowBox]) -> BuiltIndex {
     }
     let origin = if all.is_empty() || !all.centre().iter().all(|v| v.is_finite()) { [0.0; 3] } else { all.centre() };
     let order = order(rows, &all);
+    // Rows lie far apart in the given order: they are fetched in a loop that does nothing else.
+    let exact: Vec<[u64; EXACT_WORDS]> = order.iter().map(|&given| rows[given as usize].to_words()).collect();
     let blocks = level_blocks(rows.len());
-    let mut nodes = vec![f32::NAN; blocks[0] * LEAF_LEN + blocks[1..].iter().sum::<usize>() * NODE_LEN];
-    let mut exact = Vec::with_capacity(rows.len() * EXACT_LEN);
+    let mut nodes = Vec::with_capacity(blocks[0] * LEAF_LEN + blocks[1..].iter().sum::<usize>() * NODE_LEN);
     // Bounds of the blocks of the level last written, as a node keeps them.
-    let mut below = vec![NOTHING; blocks[0]];
-    for (new, &given) in order.iter().enumerate() {
-        let r = &rows[given as usize];
-        for v in [r.bounds.min, r.bounds.max].iter().flatten() {
-            exact.extend_from_slice(&v.to_le_bytes());
-        }
-        exact.extend_from_slice(&r.valid.from.0.to_le_bytes());
-        exact.extend_from_slice(&r.valid.to.0.to_le_bytes());
-        let keys = keys(r, &origin);
-        let (block, at) = (new / NODE_SIZE, new % NODE_SIZE);
-        for (k, key) in keys[..8].iter().enumerate() {
-            nodes[block * LEAF_LEN + k * NODE_SIZE + at] = *key;
-        }
-        merge(&mut below[block], &keys);
-    }
-    let mut start = blocks[0] * LEAF_LEN;
-    for &count in &blocks[1..] {
-        let mut here = vec![NOTHING; count];
-        for (child, keys) in below.iter().enumerate() {
-            let (block, at) = (child / NODE_SIZE, child % NODE_SIZE);
-            for (k, key) in keys.iter().enumerate() {
-                nodes[start + block * NODE_LEN + k * NODE_SIZE + at] = *key;
+    let mut below = Vec::with_capacity(blocks[0]);
+    for sixteen in exact.chunks(NODE_SIZE) {
+        let mut lanes = [[f32::NAN; NODE_SIZE]; NODE_ARRAYS];
+        for (at, row) in sixteen.iter().enumerate() {
+            for (lane, key) in lanes.iter_mut().zip(keys(row, &origin)) {
+                lane[at] = key;
             }
-            merge(&mut here[block], keys);
         }
-        start += count * NODE_LEN;
+        nodes.extend_from_slice(lanes[..LEAF_ARRAYS].as_flattened());
+        below.push(merged(&lanes));
+    }
+    for _ in 1..blocks.len() {
+        let mut here = Vec::with_capacity(below.len().div_ceil(NODE_SIZE));
+        for sixteen in below.chunks(NODE_SIZE) {
+            let mut lanes = [[f32::NAN; NODE_SIZE]; NODE_ARRAYS];
+            for (at, keys) in sixteen.iter().enumerate() {
+                for (lane, key) in lanes.iter_mut().zip(keys) {
+                    lane[at] = *key;
+                }
+            }
+            nodes.extend_from_slice(lanes.as_flattened());
+            here.push(merged(&lanes));
+        }
         below = here;
     }
     BuiltIndex { order, origin, nodes, exact }
 }
 
-type Keys = [f32; 10];
+type Keys = [f32; NODE_ARRAYS];
 const INF: f32 = f32::INFINITY;
-const NOTHING: Keys = [INF, -INF, INF, -INF, INF, -INF, INF, -INF, -INF, INF];
 
 /// The keys of one row. One that stands at no moment or has no box never counts as surely inside, so that it is
 /// always asked exactly.
-fn keys(r: &RowBox, origin: &[f64; 3]) -> Keys {
+fn keys(words: &[u64; EXACT_WORDS], origin: &[f64; 3]) -> Keys {
+    let r = RowBox::from_words(words);
     let (lo, hi) = (r.bounds.min, r.bounds.max);
     let (from, to) = if r.valid.from < r.valid.to { (time_key(r.valid.from), time_key(r.valid.to)) } else { (INF, -INF) };
     let odd = r.bounds.is_empty() || from == INF;
@@ -79,13 +79,12 @@ fn keys(r: &RowBox, origin: &[f64; 3]) -> Keys {
     ]
 }
 
-fn merge(into: &mut Keys, keys: &Keys) {
-    for k in [0, 2, 4, 6, 9] {
-        into[k] = into[k].min(keys[k]);
-    }
-    for k in [1, 3, 5, 7, 8] {
-        into[k] = into[k].max(keys[k]);
-    }
+/// The bounds of sixteen children; what is not there (NaN) counts for nothing.
+fn merged(lanes: &[[f32; NODE_SIZE]; NODE_ARRAYS]) -> Keys {
+    std::array::from_fn(|k| match k {
+        0 | 2 | 4 | 6 | 9 => lanes[k].iter().fold(INF, |m, v| if *v < m { *v } else { m }),
+        _ => lanes[k].iter().fold(-INF, |m, v| if *v > m { *v } else { m }),
+    })
 }
 
 fn order(rows: &[RowBox], all: &Bounds3) -> Vec<u32> {
@@ -94,24 +93,88 @@ fn order(rows: &[RowBox], all: &Bounds3) -> Vec<u32> {
         if width > 0.0 && width.is_finite() { 65_535.0 / width } else { 0.0 }
     });
     let cell = |v: f64, k: usize| ((v - all.min[k]) * scale[k]) as u32;
-    let mut keyed: Vec<(u32, u32)> = rows
-        .iter()
-        .enumerate()
-        .map(|(i, r)| {
-            let key = if r.bounds.is_empty() {
-                u32::MAX
-            } else {
-                let c = r.bounds.centre();
-                hilbert(cell(c[0], 0), cell(c[1], 1))
-            };
-            (key, i as u32)
-        })
-        .collect();
-    keyed.sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| {
-            let (ra, rb) = (&rows[a.1 as usize], &rows[b.1 as usize]);
-            (ra.bounds.min[2].total_cmp(&rb.bounds.min[2])).then(ra.valid.from.cmp(&rb.valid.from)).then(a.1.cmp(&b.1))
-        })
+    let keyed = rows.iter().enumerate().map(|(i, r)| {
+        let key = if r.bounds.is_empty() {
+            u32::MAX
+        } else {
+            let c = r.bounds.centre();
+            hilbert(cell(c[0], 0), cell(c[1], 1))
+        };
+        u64::from(key) << 32 | i as u64
     });
-    keyed.into_iter().map(|(_, i)| i).collect()
+    let keyed = sorted_by_high_half(keyed.collect());
+    let mut order: Vec<u32> = keyed.iter().map(|k| *k as u32).collect();
+    // Where many stand on one place of the curve, the lower and the older come first.
+    let mut at = 0;
+    for run in keyed.chunk_by(|a, b| a >> 32 == b >> 32) {
+        if run.len() > 1 {
+            // What is compared lies side by side; a given order that stands last keeps ties.
+            let mut tied: Vec<(u64, i64, u32)> = run
+                .iter()
+                .map(|k| {
+                    let r = &rows[*k as u32 as usize];
+                    (ordered(r.bounds.min[2]), r.valid.from.0, *k as u32)
+                })
+                .collect();
+            tied.sort_unstable();
+            order[at..at + run.len()].iter_mut().zip(tied).for_each(|(o, t)| *o = t.2);
+        }
+        at += run.len();
+    }
+    order
+}
+
+/// Bits that stand in the order of `f64::total_cmp`.
+fn ordered(v: f64) -> u64 {
+    let bits = v.to_bits();
+    bits ^ if bits >> 63 == 1 { u64::MAX } else { 1 << 63 }
+}
+
+/// Stable counting sort by the upper 32 bits, eleven bits at a time.
+fn sorted_by_high_half(mut from: Vec<u64>) -> Vec<u64> {
+    const BITS: u32 = 11;
+    let mut to = vec![0; from.len()];
+    for shift in [32, 32 + BITS, 32 + 2 * BITS] {
+        let digit = |k: u64| (k >> shift) as usize & ((1 << BITS) - 1);
+        let mut next = [0usize; 1 << BITS];
+        from.iter().for_each(|&k| next[digit(k)] += 1);
+        let mut sum = 0;
+        for n in &mut next {
+            sum += std::mem::replace(n, sum);
+        }
+        for &k in &from {
+            let place = &mut next[digit(k)];
+            to[*place] = k;
+            *place += 1;
+        }
+        std::mem::swap(&mut from, &mut to);
+    }
+    from
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+
+    #[test]
+    fn ordered_bits_stand_as_total_cmp_has_it() {
+        let all = [f64::NEG_INFINITY, -3.5, -1e-310, -0.0, 0.0, 1e-310, 2.0, f64::INFINITY, f64::NAN];
+        for a in all {
+            for b in all {
+                assert_eq!(ordered(a).cmp(&ordered(b)), a.total_cmp(&b), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_counting_sort_sorts_as_the_library_does_and_keeps_ties() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
+        for n in [0, 1, 2, 5_000] {
+            let keys: Vec<u64> = (0..n).map(|i| u64::from(rng.random::<u32>() >> rng.random_range(0..31)) << 32 | (n - i)).collect();
+            let mut expected = keys.clone();
+            expected.sort_by_key(|k| k >> 32);
+            assert_eq!(sorted_by_high_half(keys), expected);
+        }
+    }
 }

@@ -29,14 +29,32 @@ pub struct RowBox {
     pub valid: Interval,
 }
 
+impl RowBox {
+    /// No box, no moment.
+    const NOTHING: Self = Self { bounds: Bounds3::EMPTY, valid: Interval { from: Instant::MAX, to: Instant::MIN } };
+
+    /// As the exact bounds are kept: min, max (six f64), from, to (two i64), by their bits.
+    fn from_words(w: &[u64; EXACT_WORDS]) -> Self {
+        let real = |k: usize| f64::from_bits(w[k]);
+        Self {
+            bounds: Bounds3 { min: [real(0), real(1), real(2)], max: [real(3), real(4), real(5)] },
+            valid: Interval { from: Instant(w[6] as i64), to: Instant(w[7] as i64) },
+        }
+    }
+    fn to_words(self) -> [u64; EXACT_WORDS] {
+        let ([a, b, c], [d, e, f]) = (self.bounds.min.map(f64::to_bits), self.bounds.max.map(f64::to_bits));
+        [a, b, c, d, e, f, self.valid.from.0 as u64, self.valid.to.0 as u64]
+    }
+}
+
 /// Arrays of a leaf: min x, max x, min y, max y, min z, max z, from, to.
 const LEAF_ARRAYS: usize = 8;
 /// Those of a node above: the same of all its rows, then the latest from and the earliest to.
 const NODE_ARRAYS: usize = 10;
 const LEAF_LEN: usize = LEAF_ARRAYS * NODE_SIZE;
 const NODE_LEN: usize = NODE_ARRAYS * NODE_SIZE;
-/// Bytes of a row's exact bounds: six f64 and two i64.
-const EXACT_LEN: usize = 64;
+/// Words of a row's exact bounds.
+const EXACT_WORDS: usize = 8;
 
 const DAY_MS: f64 = 86_400_000.0;
 

@@ -1,4 +1,4 @@
-use super::{BuiltIndex, EXACT_LEN, LEAF_LEN, NODE_LEN, RowBox, level_blocks, space_key, time_key};
+use super::{BuiltIndex, EXACT_WORDS, LEAF_LEN, NODE_LEN, RowBox, level_blocks, space_key, time_key};
 use arrow::buffer::{Buffer, ScalarBuffer};
 use strata_model::{Bounds3, Instant, Interval};
 
@@ -34,16 +34,18 @@ pub struct IndexView {
     rows: usize,
     origin: [f64; 3],
     nodes: ScalarBuffer<f32>,
-    exact: Buffer,
+    exact: ScalarBuffer<u64>,
     /// Where each level begins in `nodes`, from the leaves up.
     pub(super) starts: Vec<usize>,
 }
 
 impl IndexView {
-    /// `None` when the lengths do not fit the number of rows, or the buffer is not aligned to four bytes.
+    /// `None` when the lengths do not fit the number of rows, or a buffer is not aligned to its numbers (f32, u64).
     pub fn new(rows: usize, origin: [f64; 3], nodes: Buffer, exact: Buffer) -> Option<Self> {
         let len = nodes_len(rows)?;
-        if nodes.len() != len.checked_mul(4)? || exact.len() != rows.checked_mul(EXACT_LEN)? || nodes.as_ptr().align_offset(4) != 0 {
+        let words = rows.checked_mul(EXACT_WORDS)?;
+        let fits = nodes.len() == len.checked_mul(4)? && exact.len() == words.checked_mul(8)?;
+        if !fits || nodes.as_ptr().align_offset(4) != 0 || exact.as_ptr().align_offset(8) != 0 {
             return None;
         }
         let mut starts = vec![0];
@@ -51,7 +53,7 @@ impl IndexView {
             starts.push(starts[level] + blocks * if level == 0 { LEAF_LEN } else { NODE_LEN });
         }
         starts.pop();
-        Some(Self { rows, origin, nodes: ScalarBuffer::new(nodes, 0, len), exact, starts })
+        Some(Self { rows, origin, nodes: ScalarBuffer::new(nodes, 0, len), exact: ScalarBuffer::new(exact, 0, words), starts })
     }
     /// Bytes of the nodes over so many rows; `None` beyond `u32::MAX` rows.
     pub fn nodes_bytes(rows: usize) -> Option<usize> {
@@ -59,7 +61,7 @@ impl IndexView {
     }
     /// Over an index that was built in memory.
     pub fn over(built: BuiltIndex) -> Option<Self> {
-        Self::new(built.order.len(), built.origin, Buffer::from_vec(built.nodes), Buffer::from_vec(built.exact))
+        Self::new(built.order.len(), built.origin, Buffer::from_vec(built.nodes), Buffer::from_vec(built.exact.into_flattened()))
     }
     pub fn len(&self) -> usize {
         self.rows
@@ -72,18 +74,8 @@ impl IndexView {
     }
     /// The exact box and interval of a row below [`IndexView::len`].
     pub fn row(&self, row: u32) -> RowBox {
-        let at = row as usize * EXACT_LEN;
-        let bytes = self.exact.get(at..at + EXACT_LEN).unwrap_or(&[0; EXACT_LEN]);
-        let word = |k: usize| {
-            let mut w = [0; 8];
-            w.copy_from_slice(&bytes[k * 8..k * 8 + 8]);
-            w
-        };
-        let real = |k: usize| f64::from_le_bytes(word(k));
-        RowBox {
-            bounds: Bounds3 { min: [real(0), real(1), real(2)], max: [real(3), real(4), real(5)] },
-            valid: Interval { from: Instant(i64::from_le_bytes(word(6))), to: Instant(i64::from_le_bytes(word(7))) },
-        }
+        let at = row as usize * EXACT_WORDS;
+        self.exact.get(at..).and_then(|rest| rest.first_chunk()).map_or(RowBox::NOTHING, RowBox::from_words)
     }
     pub(super) fn keyed(&self, window: &Window) -> Keyed {
         let inf = f32::INFINITY;

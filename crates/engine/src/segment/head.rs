@@ -27,7 +27,7 @@ pub(super) struct Facts {
 }
 
 pub(super) fn write_index(facts: &Facts, built: &BuiltIndex, by_id: &[u32]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(LEN + built.nodes.len() * 4 + built.exact.len() + by_id.len() * 4 + 128);
+    let mut out = Vec::with_capacity(LEN + built.nodes.len() * 4 + built.exact.len() * 64 + by_id.len() * 4 + 128);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&facts.arrow_crc.to_le_bytes());
@@ -40,7 +40,7 @@ pub(super) fn write_index(facts: &Facts, built: &BuiltIndex, by_id: &[u32]) -> V
     out.resize(LEN, 0);
     built.nodes.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
     out.resize(out.len().next_multiple_of(64), 0);
-    out.extend_from_slice(&built.exact);
+    built.exact.iter().flatten().for_each(|w| out.extend_from_slice(&w.to_le_bytes()));
     by_id.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
     let crc = crc32fast::hash(&out[CHECKED_FROM..]);
     out[8..12].copy_from_slice(&crc.to_le_bytes());

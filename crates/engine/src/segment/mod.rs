@@ -8,6 +8,6 @@ mod read;
 mod row;
 mod write;
 
-pub(crate) use read::{Segment, place, set_aside};
+pub(crate) use read::{Segment, Texts, place, set_aside};
 pub(crate) use row::{Row, fitted, row_box};
 pub(crate) use write::write;

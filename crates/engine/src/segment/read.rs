@@ -127,32 +127,68 @@ impl Segment {
         (&self.batches[batch], (row - self.starts[batch]) as usize)
     }
     pub(crate) fn id(&self, row: u32) -> &str {
-        let (b, i) = self.locate(row);
-        b.ids.value(i)
+        self.row(row).id()
     }
     pub(crate) fn span(&self, row: u32) -> (Version, Option<Version>) {
         let (b, i) = self.locate(row);
         (Version(b.since.value(i) as u64), b.until.is_valid(i).then(|| Version(b.until.value(i) as u64)))
     }
-    pub(crate) fn geometry(&self, row: u32) -> Result<Geometry, ModelError> {
-        let (b, i) = self.locate(row);
-        from_wkb(b.shapes.value(i), b.kinds.is_valid(i).then(|| b.kinds.value(i)))
-    }
-    pub(crate) fn value(&self, row: u32, field: usize) -> Value {
-        let (b, i) = self.locate(row);
-        match b.attributes.get(field) {
-            Some(Column::Bool(c)) if c.is_valid(i) => Value::Bool(c.value(i)),
-            Some(Column::Int(c)) if c.is_valid(i) => Value::Int(c.value(i)),
-            Some(Column::Float(c)) if c.is_valid(i) => Value::Float(c.value(i)),
-            Some(Column::Text(c)) if c.is_valid(i) => Value::Text(c.value(i).into()),
-            _ => Value::Null,
-        }
+    pub(crate) fn row(&self, row: u32) -> RowView<'_> {
+        let (batch, at) = self.locate(row);
+        RowView { batch, at }
     }
     /// Rows of one id, oldest first.
     pub(crate) fn rows_of(&self, id: &str) -> &[u32] {
         let from = self.by_id.partition_point(|&r| self.id(r) < id);
         let len = self.by_id[from..].iter().take_while(|&&r| self.id(r) == id).count();
         &self.by_id[from..from + len]
+    }
+}
+
+/// A row where it lies.
+pub(crate) struct RowView<'a> {
+    batch: &'a Batch,
+    at: usize,
+}
+
+impl<'a> RowView<'a> {
+    pub(crate) fn id(&self) -> &'a str {
+        self.batch.ids.value(self.at)
+    }
+    pub(crate) fn geometry(&self) -> Result<Geometry, ModelError> {
+        let (b, i) = (self.batch, self.at);
+        from_wkb(b.shapes.value(i), b.kinds.is_valid(i).then(|| b.kinds.value(i)))
+    }
+    pub(crate) fn value(&self, field: usize, texts: &mut Texts) -> Value {
+        let i = self.at;
+        match self.batch.attributes.get(field) {
+            Some(Column::Bool(c)) if c.is_valid(i) => Value::Bool(c.value(i)),
+            Some(Column::Int(c)) if c.is_valid(i) => Value::Int(c.value(i)),
+            Some(Column::Float(c)) if c.is_valid(i) => Value::Float(c.value(i)),
+            Some(Column::Text(c)) if c.is_valid(i) => Value::Text(texts.shared(c.value(i))),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// Short texts lately read: most columns say the same few words again and again.
+#[derive(Debug)]
+pub(crate) struct Texts([Option<Arc<str>>; 64]);
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self([const { None }; 64])
+    }
+}
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        let hash = text.bytes().take(24).fold(text.len() as u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(b)));
+        let slot = &mut self.0[(hash.wrapping_mul(0x9e37_79b1) >> 26) as usize];
+        match slot {
+            Some(known) if **known == *text => known.clone(),
+            _ => slot.insert(text.into()).clone(),
+        }
     }
 }
 

@@ -54,16 +54,16 @@ fn read_layer(plan: &Plan<'_>, datasets: &[gdal::Dataset], out: &mut Output<'_>)
     }
     out.layer(&plan.target)?;
     let (total, mut seen) = (layer.try_feature_count(), 0u64);
+    let file = file_name(out);
     for (row, f) in layer.features().enumerate() {
         seen += 1;
         let fid = f.fid().map_or_else(|| format!("row{row}"), |n| n.to_string());
-        let place = || format!("{} {}#{fid}", file_name(out), plan.source);
-        let place = place();
+        let place = || format!("{file} {}#{fid}", plan.source);
         match one(plan, &f, &fid) {
             Ok(feature) => {
-                out.put(&plan.target, feature, || place)?;
+                out.put(&plan.target, feature, place)?;
             }
-            Err((code, reason)) => out.refuse(Some(&fid), place, code, reason),
+            Err((code, reason)) => out.refuse(Some(&fid), place(), code, reason),
         }
     }
     // GDAL ends a broken layer as it ends a whole one; the count that the header promises tells them apart.
@@ -132,6 +132,7 @@ fn shape(plan: &Plan<'_>, f: &OgrFeature<'_>) -> Result<Geometry, Refused> {
                 && !plan.upright
                 && shape.check().is_ok()
                 && flat(&shape)
+                && !geometry::surely_simple(&shape)
                 && !g.is_valid()
             {
                 return Err(("invalid-geometry", "its rings cross themselves or each other, or a hole lies outside its shell".into()));

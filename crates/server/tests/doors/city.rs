@@ -193,6 +193,7 @@ pub fn city_with(limits: Limits, viewer: Option<PathBuf>, public_url: Option<Str
         public_url,
         now,
         cache_bytes: 16 << 20,
+        recipe: None,
     };
     let state = Arc::new(
         CityState::new(store, engine, frame, anchors, config).expect("a state").with_observations(dir.path()).expect("observations"),

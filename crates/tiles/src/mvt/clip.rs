@@ -15,6 +15,10 @@ impl Frame {
     pub fn contains(self, p: Point) -> bool {
         p.iter().all(|v| (self.low..=self.high).contains(v))
     }
+    /// All of them.
+    pub fn holds(self, points: &[Point]) -> bool {
+        points.iter().all(|&p| self.contains(p))
+    }
     pub fn meets(self, points: &[Point]) -> bool {
         let (mut min, mut max) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
         for p in points {

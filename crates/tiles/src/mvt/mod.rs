@@ -20,9 +20,12 @@ pub use project::{BUFFER, EXTENT, MAX_ERROR_UNITS, TileProjection};
 
 use crate::{LayerRecipe, TilesError};
 use clip::{Frame, Point};
-use std::collections::{HashSet, VecDeque};
-use strata_model::{Feature, FeatureBatch, Filter, Geometry, Point3, Polygon, TileId, Value, WorkingFrame};
-use write::{Cell, LayerWriter, Shape};
+use std::{
+    collections::{HashSet, VecDeque},
+    ops::Range,
+};
+use strata_model::{Feature, FeatureBatch, Filter, Geometry, Point3, Polygon, TileId, WorkingFrame};
+use write::{Cell, Kind, LayerWriter};
 
 /// Tile units in a pixel of a 512-pixel tile.
 const UNITS_PER_PX: f64 = EXTENT as f64 / 512.0;
@@ -57,7 +60,9 @@ pub fn encode_mvt(tile: TileId, frame: &WorkingFrame, parts: &[(&LayerRecipe, &F
 /// A feature ready to be written, with its weight in the fight for room: px² for areas, px for lines.
 struct Drawn<'a> {
     feature: &'a Feature,
-    shape: Shape,
+    kind: Kind,
+    /// Of the pen's commands.
+    commands: Range<usize>,
     weight: f64,
     hash: u64,
 }
@@ -65,8 +70,7 @@ struct Drawn<'a> {
 fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &FeatureBatch) -> Encoded {
     let zoom = projection.tile().z;
     let rules: Vec<&Filter> = recipe.rules_at(&batch.layer, zoom);
-    let mut features: Vec<&Feature> = batch.features.iter().filter(|f| rules.iter().all(|r| r.matches(&batch.layer, f))).collect();
-    features.sort_by(|a, b| a.id.cmp(&b.id).then(a.valid.from.cmp(&b.valid.from)));
+    let taken = batch.features.iter().filter(|f| rules.iter().all(|r| r.matches(&batch.layer, f)));
     let mut pen = Pen {
         projection,
         tolerance: if zoom >= recipe.max_zoom { 0.0 } else { recipe.simplify_px * UNITS_PER_PX },
@@ -75,11 +79,15 @@ fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &Featu
         gather: recipe.gather_tiny,
         gathered: 0.0,
         frame: Frame { low: -f64::from(BUFFER), high: f64::from(EXTENT + BUFFER) },
+        commands: Vec::new(),
+        projected: Vec::new(),
+        cells: Vec::new(),
     };
-    let mut drawn: Vec<Drawn> = features
+    let mut drawn: Vec<Drawn> = in_order(taken)
         .into_iter()
         .filter_map(|feature| {
-            pen.draw(&feature.geometry).map(|(shape, weight)| Drawn { feature, shape, weight, hash: id_hash(feature.id.as_str()) })
+            let (kind, commands, weight) = pen.draw(&feature.geometry)?;
+            Some(Drawn { feature, kind, commands, weight, hash: id_hash(feature.id.as_str()) })
         })
         .collect();
     let total = drawn.len();
@@ -94,9 +102,18 @@ fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &Featu
         if drawn.is_empty() {
             return Encoded { dropped: total, ..Encoded::default() };
         }
-        let mut writer = LayerWriter::new(name);
+        let own = ["id", "valid_from_day", "valid_to_day"];
+        let mut writer = LayerWriter::new(name, own.into_iter().chain(columns.iter().map(|c| c.0)), 0);
         for d in &drawn {
-            writer.push(d.hash, &d.shape, &tags(d.feature, &columns));
+            writer.tag_text(0, d.feature.id.as_str());
+            writer.tag_int(1, d.feature.valid.from.day().into());
+            writer.tag_int(2, d.feature.valid.to.day().into());
+            for (k, (_, field)) in columns.iter().enumerate() {
+                if let Some(value) = d.feature.attributes.get(*field) {
+                    writer.tag(own.len() + k, value);
+                }
+            }
+            writer.feature(d.hash, d.kind, &pen.commands[d.commands.clone()]);
         }
         let bytes = writer.finish();
         if bytes.len() <= recipe.max_bytes {
@@ -105,6 +122,20 @@ fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &Featu
         let share = recipe.max_bytes as f64 / bytes.len() as f64;
         room = (drawn.len() as f64 * share * 0.95) as usize;
     }
+}
+
+/// By id, then by the beginning of valid time. The first letters of the ids are compared where they lie side by side.
+fn in_order<'a>(features: impl Iterator<Item = &'a Feature>) -> Vec<&'a Feature> {
+    let mut keyed: Vec<(u128, &Feature)> = features
+        .map(|f| {
+            let (mut first, id) = ([0; 16], f.id.as_str().as_bytes());
+            let n = id.len().min(16);
+            first[..n].copy_from_slice(&id[..n]);
+            (u128::from_be_bytes(first), f)
+        })
+        .collect();
+    keyed.sort_by(|(ka, a), (kb, b)| ka.cmp(kb).then_with(|| a.id.cmp(&b.id)).then_with(|| a.valid.from.cmp(&b.valid.from)));
+    keyed.into_iter().map(|(_, f)| f).collect()
 }
 
 /// Leaves the `room` heaviest, equal weights by hash (an even thinning of points), in their old order.
@@ -122,21 +153,12 @@ fn keep_heaviest(drawn: &mut Vec<Drawn>, room: usize) {
     });
 }
 
-fn tags<'a>(feature: &Feature, columns: &[(&'a str, usize)]) -> Vec<(&'a str, Value)> {
-    let mut out = Vec::with_capacity(columns.len() + 3);
-    out.push(("id", Value::Text(feature.id.0.clone())));
-    out.push(("valid_from_day", Value::Int(feature.valid.from.day().into())));
-    out.push(("valid_to_day", Value::Int(feature.valid.to.day().into())));
-    out.extend(columns.iter().filter_map(|(name, i)| feature.attributes.get(*i).map(|v| (*name, v.clone()))));
-    out
-}
-
 /// FNV-1a, cut to what a JavaScript number holds exactly.
 fn id_hash(id: &str) -> u64 {
     id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)) >> 11
 }
 
-/// Draws geometry into tile cells.
+/// Draws geometry into commands.
 struct Pen<'a> {
     projection: &'a TileProjection<'a>,
     tolerance: f64,
@@ -146,16 +168,24 @@ struct Pen<'a> {
     /// Area of tiny polygons not yet drawn, square units.
     gathered: f64,
     frame: Frame,
+    /// Of all that has been drawn.
+    commands: Vec<u8>,
+    /// Room for the vertices of the polygon in hand and the cells of the ring in hand.
+    projected: Vec<Vec<Point>>,
+    cells: Vec<Cell>,
 }
 
 impl Pen<'_> {
     /// `None`: outside, too small or without a drawable part. The weight is in px² or px.
-    fn draw(&mut self, geometry: &Geometry) -> Option<(Shape, f64)> {
-        let near = geometry.bounds()?.plan().intersects(&self.projection.bounds_in_working);
-        if !near {
+    fn draw(&mut self, geometry: &Geometry) -> Option<(Kind, Range<usize>, f64)> {
+        // Cutting leaves nothing of what is far away; only the outline of a body is too dear to be made for that.
+        if let Geometry::Surfaces(_) = geometry
+            && !geometry.bounds()?.plan().intersects(&self.projection.bounds_in_working)
+        {
             return None;
         }
-        match geometry {
+        let start = self.commands.len();
+        let drawn = match geometry {
             Geometry::Point(p) => self.points(std::slice::from_ref(p)),
             Geometry::MultiPoint(ps) => self.points(ps),
             Geometry::LineString(l) => self.lines(std::slice::from_ref(l)),
@@ -164,41 +194,75 @@ impl Pen<'_> {
             Geometry::MultiPolygon(ps) => self.polygons(ps),
             Geometry::Surfaces(faces) => self.polygons(&footprint::of_surfaces(faces)),
             Geometry::Tin { .. } => None,
+        };
+        let Some((kind, weight)) = drawn else {
+            self.commands.truncate(start);
+            return None;
+        };
+        Some((kind, start..self.commands.len(), weight))
+    }
+    /// Lines or rings into the pen's room, as many as it tells; `None` where the CRS has no answer.
+    fn project<'p>(&mut self, parts: impl Iterator<Item = &'p [Point3]>) -> Option<usize> {
+        let mut n = 0;
+        for part in parts {
+            if self.projected.len() == n {
+                self.projected.push(Vec::new());
+            }
+            let out = &mut self.projected[n];
+            out.clear();
+            out.reserve(part.len());
+            for p in part {
+                out.push(self.projection.units(p[0], p[1])?);
+            }
+            n += 1;
         }
+        Some(n)
     }
-    fn projected(&self, points: &[Point3]) -> Option<Vec<Point>> {
-        points.iter().map(|p| self.projection.units(p[0], p[1])).collect()
-    }
-    fn points(&self, points: &[Point3]) -> Option<(Shape, f64)> {
+    fn points(&mut self, points: &[Point3]) -> Option<(Kind, f64)> {
+        self.project(std::iter::once(points))?;
         let mut cells: Vec<Cell> = Vec::new();
-        for p in self.projected(points)?.into_iter().filter(|&p| self.frame.contains(p)) {
+        for &p in self.projected[0].iter().filter(|&&p| self.frame.contains(p)) {
             if !cells.contains(&cell(p)) || cells.len() > 64 {
                 cells.push(cell(p));
             }
         }
-        (!cells.is_empty()).then_some((Shape::Points(cells), 0.0))
+        if cells.is_empty() {
+            return None;
+        }
+        write::points(&mut self.commands, &cells, &mut [0, 0]);
+        Some((Kind::Points, 0.0))
     }
-    fn lines(&self, lines: &[Vec<Point3>]) -> Option<(Shape, f64)> {
-        let (mut parts, mut length, mut whole) = (Vec::new(), 0.0, 0.0);
-        for l in lines {
-            let points = simplify::line(&self.projected(l)?, self.tolerance);
+    fn lines(&mut self, lines: &[Vec<Point3>]) -> Option<(Kind, f64)> {
+        let n = self.project(lines.iter().map(Vec::as_slice))?;
+        let Self { projected, commands, cells, .. } = self;
+        let (mut at, mut parts, mut length, mut whole) = ([0, 0], 0, 0.0, 0.0);
+        let mut part = |points: &[Point], commands: &mut Vec<u8>| {
+            length += path_length(points);
+            cells_of(points, cells);
+            if cells.len() >= 2 {
+                write::line(commands, cells, &mut at);
+                parts += 1;
+            }
+        };
+        for points in &projected[..n] {
+            let points = simplify::line(points, self.tolerance);
             whole += path_length(&points);
-            for part in clip::line(&points, self.frame) {
-                length += path_length(&part);
-                let cells = cells_of(&part);
-                if cells.len() >= 2 {
-                    parts.push(cells);
-                }
+            if points.len() >= 2 && self.frame.holds(&points) {
+                part(&points, commands);
+            } else {
+                clip::line(&points, self.frame).iter().for_each(|p| part(p, commands));
             }
         }
         // The whole line is measured, not its part in this tile: a line must not vanish at a seam.
-        (!parts.is_empty() && whole >= self.min_length).then(|| (Shape::Lines(parts), length / UNITS_PER_PX))
+        (parts > 0 && whole >= self.min_length).then_some((Kind::Lines, length / UNITS_PER_PX))
     }
-    fn polygons(&mut self, polygons: &[Polygon]) -> Option<(Shape, f64)> {
-        let (mut rings, mut area) = (Vec::new(), 0.0);
+    fn polygons(&mut self, polygons: &[Polygon]) -> Option<(Kind, f64)> {
+        let (mut at, mut drawn, mut area) = ([0, 0], false, 0.0);
         let mut tiny: Option<(Point, f64)> = None;
         for p in polygons {
-            let projected: Vec<Vec<Point>> = p.rings.iter().map(|r| self.projected(r)).collect::<Option<_>>()?;
+            let n = self.project(p.rings.iter().map(Vec::as_slice))?;
+            let Self { projected, commands, cells, .. } = self;
+            let projected = &projected[..n];
             let size = projected.first().map_or(0.0, |r| clip::signed_area(r).abs());
             if size < self.min_area {
                 let centre = projected.first().and_then(|r| middle(r))?;
@@ -206,27 +270,38 @@ impl Pen<'_> {
                 tiny = Some((at, sum + size));
                 continue;
             }
-            let simple: Vec<Vec<Point>> = projected.iter().map(|r| simplify::ring(r, self.tolerance)).collect();
+            let mut draw = |part: &mut dyn Iterator<Item = &[Point]>| {
+                for (i, ring) in part.enumerate() {
+                    if ring_cells(ring, i == 0, cells) {
+                        area += clip::signed_area(ring).abs() * if i == 0 { 1.0 } else { -1.0 };
+                        write::ring(commands, cells, &mut at);
+                        drawn = true;
+                    } else if i == 0 {
+                        break;
+                    }
+                }
+            };
+            if projected.first().is_some_and(|shell| shell.len() >= 4 && self.tolerance <= 0.0 && self.frame.holds(shell)) {
+                draw(&mut projected.iter().filter(|r| r.len() >= 4).map(Vec::as_slice));
+                continue;
+            }
+            let simple: Vec<Vec<Point>> = projected.iter().map(|r| simplify::ring(r, self.tolerance).into_owned()).collect();
             if simple.first().is_none_or(|shell| shell.len() < 4) {
                 continue;
             }
             let simple: Vec<Vec<Point>> = simple.into_iter().filter(|r| r.len() >= 4).collect();
             for part in clip::polygon(&simple, self.frame) {
-                for (i, ring) in part.iter().enumerate() {
-                    let Some(cells) = ring_cells(ring, i == 0) else { if i == 0 { break } else { continue } };
-                    area += clip::signed_area(ring).abs() * if i == 0 { 1.0 } else { -1.0 };
-                    rings.push(cells);
-                }
+                draw(&mut part.iter().map(Vec::as_slice));
             }
         }
-        if rings.is_empty() {
+        if !drawn {
             let (at, size) = tiny.filter(|_| self.gather)?;
-            rings.push(self.gathered_square(at, size)?);
+            self.gathered_square(at, size)?;
         }
-        Some((Shape::Polygons(rings), area / (UNITS_PER_PX * UNITS_PER_PX)))
+        Some((Kind::Polygons, area / (UNITS_PER_PX * UNITS_PER_PX)))
     }
     /// Adds a tiny area to what is gathered; the one that fills the measure is drawn for all.
-    fn gathered_square(&mut self, at: Point, size: f64) -> Option<Vec<Cell>> {
+    fn gathered_square(&mut self, at: Point, size: f64) -> Option<()> {
         if !self.frame.contains(at) {
             return None;
         }
@@ -238,7 +313,12 @@ impl Pen<'_> {
         let h = self.min_area.sqrt() / 2.0;
         let clamp = |v: f64| v.clamp(self.frame.low, self.frame.high);
         let corner = |dx: f64, dy: f64| [clamp(at[0] + dx * h), clamp(at[1] + dy * h)];
-        ring_cells(&[corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0), corner(-1.0, -1.0)], true)
+        let square = [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0), corner(-1.0, -1.0)];
+        if !ring_cells(&square, true, &mut self.cells) {
+            return None;
+        }
+        write::ring(&mut self.commands, &self.cells, &mut [0, 0]);
+        Some(())
     }
 }
 
@@ -248,7 +328,7 @@ fn middle(ring: &[Point]) -> Option<Point> {
 }
 
 fn path_length(points: &[Point]) -> f64 {
-    points.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum()
+    points.windows(2).map(|w| ((w[1][0] - w[0][0]).powi(2) + (w[1][1] - w[0][1]).powi(2)).sqrt()).sum()
 }
 
 fn cell(p: Point) -> Cell {
@@ -256,30 +336,34 @@ fn cell(p: Point) -> Cell {
 }
 
 /// Whole units without repeats.
-fn cells_of(points: &[Point]) -> Vec<Cell> {
-    let mut cells: Vec<Cell> = points.iter().map(|&p| cell(p)).collect();
-    cells.dedup();
-    cells
+fn cells_of(points: &[Point], out: &mut Vec<Cell>) {
+    out.clear();
+    for &p in points {
+        let c = cell(p);
+        if out.last() != Some(&c) {
+            out.push(c);
+        }
+    }
 }
 
-/// An open ring of cells wound as MVT wants it; `None` when it has collapsed.
-fn ring_cells(ring: &[Point], shell: bool) -> Option<Vec<Cell>> {
-    let mut cells = cells_of(ring);
+/// An open ring of cells wound as MVT wants it; false when it has collapsed.
+fn ring_cells(ring: &[Point], shell: bool, cells: &mut Vec<Cell>) -> bool {
+    cells_of(ring, cells);
     while cells.len() > 1 && cells.first() == cells.last() {
         cells.pop();
     }
-    drop_spikes(&mut cells);
+    drop_spikes(cells);
     if cells.len() < 3 {
-        return None;
+        return false;
     }
-    let area2 = decode::ring_area2(&cells);
+    let area2 = decode::ring_area2(cells);
     if area2 == 0 {
-        return None;
+        return false;
     }
     if (area2 > 0) != shell {
         cells.reverse();
     }
-    Some(cells)
+    true
 }
 
 /// Rounding can fold a narrow tip into a way there and back; such tips are taken off.
@@ -289,6 +373,10 @@ fn drop_spikes(cells: &mut Vec<Cell>) {
         let cross = d(0, b, a) * d(1, c, b) - d(1, b, a) * d(0, c, b);
         a == b || b == c || (cross == 0 && d(0, b, a) * d(0, c, b) + d(1, b, a) * d(1, c, b) < 0)
     };
+    let n = cells.len();
+    if n >= 3 && !(0..n).any(|i| spike(cells[i], cells[(i + 1) % n], cells[(i + 2) % n])) {
+        return;
+    }
     let mut out = VecDeque::with_capacity(cells.len());
     for &c in cells.iter() {
         while out.len() >= 2 && spike(out[out.len() - 2], out[out.len() - 1], c) {

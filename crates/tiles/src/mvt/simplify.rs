@@ -1,11 +1,12 @@
 //! Fewer vertices where the eye cannot tell, in tile units.
 
 use super::clip::Point;
+use std::borrow::Cow;
 
 /// Douglas–Peucker without recursion; both ends stay. Distance is to the segment, so loops do not collapse.
-pub fn line(points: &[Point], tolerance: f64) -> Vec<Point> {
+pub fn line(points: &[Point], tolerance: f64) -> Cow<'_, [Point]> {
     if points.len() < 3 || tolerance <= 0.0 {
-        return points.to_vec();
+        return Cow::Borrowed(points);
     }
     let mut keep = vec![false; points.len()];
     keep[0] = true;
@@ -26,16 +27,16 @@ pub fn line(points: &[Point], tolerance: f64) -> Vec<Point> {
 
 /// A closed ring: split at the vertex farthest from the first, so that the closing point is no privilege that
 /// could flatten it. Fewer than four points come back as empty.
-pub fn ring(points: &[Point], tolerance: f64) -> Vec<Point> {
+pub fn ring(points: &[Point], tolerance: f64) -> Cow<'_, [Point]> {
     if points.len() < 5 || tolerance <= 0.0 {
-        return points.to_vec();
+        return Cow::Borrowed(points);
     }
     let d = |p: &Point| (p[0] - points[0][0]).powi(2) + (p[1] - points[0][1]).powi(2);
     let far = (1..points.len() - 1).fold(1, |best, i| if d(&points[i]) > d(&points[best]) { i } else { best });
-    let mut out = line(&points[..=far], tolerance);
+    let mut out = line(&points[..=far], tolerance).into_owned();
     out.pop();
-    out.extend(line(&points[far..], tolerance));
-    if out.len() < 4 { Vec::new() } else { out }
+    out.extend_from_slice(&line(&points[far..], tolerance));
+    if out.len() < 4 { Cow::Owned(Vec::new()) } else { Cow::Owned(out) }
 }
 
 fn distance2(p: Point, a: Point, b: Point) -> f64 {

@@ -5,7 +5,7 @@ use geozero::mvt::{Message, Tile};
 use proptest::prelude::*;
 use std::{path::PathBuf, sync::Arc};
 use strata_model::{
-    Classification, Crs, Field, FieldKind, GeometryKind, Instant, Interval, Layer, LayerId, Surface, SurfaceKind, Theme,
+    Classification, Crs, Field, FieldKind, GeometryKind, Instant, Interval, Layer, LayerId, Surface, SurfaceKind, Theme, Value,
     geographic_from_mercator,
 };
 
