@@ -80,9 +80,12 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
   };
   return {
     ratio,
-    orbit: touch((dx, dy) => twin.orbit(dx, dy)),
+    turn: touch((dx, dy) => twin.turn(dx, dy)),
     pan: touch((dx, dy) => twin.pan(dx * ratio, dy * ratio)),
-    zoom: touch((factor) => twin.zoom(factor)),
+    zoom: touch((factor, x, y) => twin.zoom(factor, x * ratio, y * ratio)),
+    nearer: touch((factor) => twin.zoom(factor, canvas.width / 2, canvas.height / 2)),
+    press: touch((key, shift) => twin.press(key, shift)),
+    release: touch((key) => twin.release(key)),
     setCamera: touch((c) => twin.set_camera(c.target[0], c.target[1], c.target[2], c.distance_m, c.heading_deg, c.pitch_deg)),
     setDay: touch((day) => twin.set_time(day)),
     setClock: touch((ms) => twin.set_clock(ms)),
