@@ -71,7 +71,7 @@ impl Rgb {
         let mut reader = png::Decoder::new(Cursor::new(fs::read(path).expect("a picture"))).read_info().expect("a PNG");
         let mut data = vec![0; reader.output_buffer_size().expect("it fits")];
         let info = reader.next_frame(&mut data).expect("pixels");
-        Self { data: data[..info.buffer_size()].chunks(4).map(|p| [p[0], p[1], p[2]]).collect() }
+        Self { data: data[..info.buffer_size()].chunks(info.color_type.samples()).map(|p| [p[0], p[1], p[2]]).collect() }
     }
 }
 

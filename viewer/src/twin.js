@@ -47,6 +47,9 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
         dirty = !twin.frame(now);
         frames += 1;
         const stats = JSON.parse(twin.stats());
+        if (stats.fault) console.warn(`strata: ${stats.fault}`);
+        const lost = twin.lost();
+        if (lost && !document.hidden) { stopped = true; events.lost?.(lost); return; }
         events.frame?.({ ...stats, flying: flying.size });
         if (first && stats.drawn > 0) {
           first = false;
@@ -92,6 +95,7 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
     setMode: touch((mode) => twin.set_mode(mode)),
     setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),
     select: touch((layer, id) => twin.select(layer ?? '', id ?? '')),
+    lose: () => twin.lose(),
     camera: () => JSON.parse(twin.camera()),
     // Placed words in CSS px, and a number that changes with every picture.
     labels: (places, size, most) =>

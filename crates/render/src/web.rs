@@ -102,6 +102,10 @@ impl Twin {
 
     /// Selects for the camera as it stands: what is wanted and what will be drawn. Cheap; call it before `wanted`.
     pub fn tick(&mut self, now_ms: f64) {
+        if self.renderer.watch().out_of_memory() {
+            // Fewer tiles are kept from now on; the page is told by `stats`.
+            self.stage.stream.set_budget((self.stage.stream.budget_bytes() / 2).max(16 << 20));
+        }
         let dt = if self.last_ms > 0.0 { (now_ms - self.last_ms) / 1000.0 } else { 0.0 };
         self.last_ms = now_ms;
         let (renderer, handles) = (&self.renderer, self.handles());
@@ -261,9 +265,10 @@ impl Twin {
         placed.truncate(most as usize);
         serde_json::to_string(&placed).map_err(text)
     }
-    /// JSON `{drawn, settled, draws, bytes, adapter, missing}`.
+    /// JSON `{drawn, settled, draws, bytes, budget, fault, adapter, missing}`; a fault is named once.
     pub fn stats(&self) -> String {
         serde_json::json!({ "drawn": self.drawn, "settled": self.settled, "draws": self.draws, "bytes": self.renderer.gpu_bytes(),
+            "budget": self.stage.stream.budget_bytes(), "fault": self.renderer.watch().fault(),
             "adapter": self.renderer.adapter(), "missing": self.stage.stream.failures().len() })
         .to_string()
     }
