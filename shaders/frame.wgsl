@@ -231,12 +231,18 @@ fn chosen(colour: vec3f, n: vec3f, pos: vec3f, f: Feature) -> vec3f {
     if (f.bits & 16u) != 0u { return colour * 1.12 + 0.02; }
     return colour;
 }
+// A tile that comes takes the pixels that the one it replaces gives up: fade 0..1 comes, −1..0 leaves.
+fn faded(px: vec2f) -> bool {
+    let fade = draw.params.z;
+    if fade >= 1.0 { return false; }
+    let d = door(px);
+    return select(d >= fade, d < 1.0 + fade, fade < 0.0);
+}
 // Tiles that just came, ghosts of what is gone, and what the cut-away takes.
 fn unseen(pos: vec3f, f: Feature, px: vec2f) -> bool {
     if in_cut(pos) { return true; }
-    let d = door(px);
-    if draw.params.z < 1.0 && d >= draw.params.z { return true; }
-    if draw.params.y < 1.0 && d >= draw.params.y { return true; }
+    if faded(px) { return true; }
+    if draw.params.y < 1.0 && door(px) >= draw.params.y { return true; }
     if frame.time.z == 1 && !stands(f, frame.time.x) && fract((px.x - px.y) / 8.0) > 0.5 { return true; }
     return false;
 }

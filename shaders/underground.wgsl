@@ -32,7 +32,7 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
     let along_x = cross(py, face) * dpdx(v.uv.y) + cross(face, px) * dpdy(v.uv.y);
     let f = bare(v.row);
     // Under the ground pipes are what one has come for: the box that takes the earth away leaves them.
-    if draw.params.z < 1.0 && door(v.clip.xy) >= draw.params.z { discard; }
+    if faded(v.clip.xy) { discard; }
     let flat_sided = (f.bits & BIT_FLAT) != 0u;
     let view = normalize(v.pos);
     let axis = along_x / max(length(along_x), 1e-20);

@@ -23,7 +23,7 @@ fn the_page_draws_the_city_and_answers_to_hands() {
     assert!(seen["drawn"].as_u64() > Some(0) && seen["settled"] == true, "{seen}");
     assert!(seen["spread"].as_f64() > Some(8.0), "the canvas is nearly one colour: {seen}");
     assert!(seen["layers"].as_u64() >= Some(8) && seen["labels"].as_u64() > Some(0), "{seen}");
-    for done in ["language_switched", "time_moved", "card", "token_left_address"] {
+    for done in ["language_switched", "time_moved", "card", "token_left_address", "goes_on_after_loss"] {
         assert_eq!(seen[done], true, "{done}: {seen}");
     }
 }

@@ -9,4 +9,5 @@ mod live;
 mod pictures;
 mod real_files;
 mod survey;
+mod view;
 mod walls;

@@ -45,6 +45,11 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
     await page.mouse.click(x, y);
     if (await until(page, "!!document.querySelector('[data-testid=card] dl dd')", 8_000)) { card = true; break; }
   }
-  return { errors, first_picture_ms: first, page_first_picture_ms: await page.evaluate('window.strataFirstPictureMs ?? null'), settled, drawn, spread: deviation, labels, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
+  // The device is taken away: the page opens the twin anew where it stood and draws again.
+  const stood = await page.evaluate('JSON.stringify(window.strata.twin.camera().target)');
+  await page.evaluate('window.strata.twin.lose(), window.strata.twin.redraw(), window.strata = undefined');
+  const back = await until(page, 'window.strata?.ready()', 120_000);
+  const goesOn = back && (await page.evaluate('JSON.stringify(window.strata.twin.camera().target)')) === stood;
+  return { errors, goes_on_after_loss: goesOn, first_picture_ms: first, page_first_picture_ms: await page.evaluate('window.strataFirstPictureMs ?? null'), settled, drawn, spread: deviation, labels, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
 });
 console.log(JSON.stringify(result));

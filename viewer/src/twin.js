@@ -47,6 +47,9 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
         dirty = !twin.frame(now);
         frames += 1;
         const stats = JSON.parse(twin.stats());
+        if (stats.fault) console.warn(`strata: ${stats.fault}`);
+        const lost = twin.lost();
+        if (lost && !document.hidden) { stopped = true; events.lost?.(lost); return; }
         events.frame?.({ ...stats, flying: flying.size });
         if (first && stats.drawn > 0) {
           first = false;
@@ -80,15 +83,19 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
   };
   return {
     ratio,
-    orbit: touch((dx, dy) => twin.orbit(dx, dy)),
+    turn: touch((dx, dy) => twin.turn(dx, dy)),
     pan: touch((dx, dy) => twin.pan(dx * ratio, dy * ratio)),
-    zoom: touch((factor) => twin.zoom(factor)),
+    zoom: touch((factor, x, y) => twin.zoom(factor, x * ratio, y * ratio)),
+    nearer: touch((factor) => twin.zoom(factor, canvas.width / 2, canvas.height / 2)),
+    press: touch((key, shift) => twin.press(key, shift)),
+    release: touch((key) => twin.release(key)),
     setCamera: touch((c) => twin.set_camera(c.target[0], c.target[1], c.target[2], c.distance_m, c.heading_deg, c.pitch_deg)),
     setDay: touch((day) => twin.set_time(day)),
     setClock: touch((ms) => twin.set_clock(ms)),
     setMode: touch((mode) => twin.set_mode(mode)),
     setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),
     select: touch((layer, id) => twin.select(layer ?? '', id ?? '')),
+    lose: () => twin.lose(),
     camera: () => JSON.parse(twin.camera()),
     // Placed words in CSS px, and a number that changes with every picture.
     labels: (places, size, most) =>

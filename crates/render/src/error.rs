@@ -9,6 +9,12 @@ pub enum RenderError {
     Size { width: u32, height: u32, most: u32 },
     #[error("the graphics device failed: {0}")]
     Device(String),
+    #[error("no window can be opened: {0} (an X display is needed: DISPLAY; a picture with no window comes from `strata shot`)")]
+    NoWindow(String),
+    #[error("the graphics memory is full even with the smallest picture: close other programs or take --quality low")]
+    Memory,
+    #[error("line {line} of the script: {reason}")]
+    Script { line: usize, reason: String },
     #[error("the tile {url} is not usable: {reason}")]
     Tile { url: String, reason: String },
     #[error("the font is not readable: {0}")]

@@ -19,6 +19,8 @@ mod ink;
 mod label;
 pub mod legend;
 mod look;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 mod pick;
 mod pipelines;
 mod pit;
@@ -26,6 +28,7 @@ mod renderer;
 mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 mod shot;
+mod stage;
 mod sun;
 #[cfg(not(target_arch = "wasm32"))]
 mod typeface;
@@ -39,10 +42,13 @@ pub use error::RenderError;
 pub use furniture::{Faces, Layout, Plate, plate, scale_length_m, write_labels};
 pub use label::{Kind, Label, about_width, place};
 pub use look::{Look, Quality};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{Fetch, Script, Step, WindowOptions, window};
 pub use pit::{FROST_M, PlanGrid};
 pub use renderer::{FrameStats, Renderer, TileHandle};
 #[cfg(not(target_arch = "wasm32"))]
 pub use shot::{Picture, shot};
+pub use stage::Stage;
 pub use sun::{Sun, sun_at};
 #[cfg(not(target_arch = "wasm32"))]
 pub use typeface::Typeface;

@@ -7,6 +7,7 @@ use strata_tiles::content::{Primitive, Role, TileContent};
 /// A tile's triangles as the processor keeps them, in the tile's frame.
 pub(crate) struct PickMesh {
     parts: Vec<Part>,
+    ground: Vec<Part>,
     pub ids: Vec<String>,
     valid: Vec<(i32, i32)>,
 }
@@ -33,11 +34,40 @@ impl PickMesh {
             Part { positions, rows: p.feature_rows.clone(), indices: p.indices.clone(), centre, radius }
         };
         let parts = content.primitives.iter().filter(|p| p.instances.is_empty() && p.role.is_none_or(picked)).map(part).collect();
+        let ground = content.primitives.iter().filter(|p| p.role == Some(Role::Terrain)).map(part).collect();
         let t = &content.features;
         let valid = t.valid_from_day.iter().copied().zip(t.valid_to_day.iter().copied()).collect();
-        Self { parts, ids: t.ids.clone(), valid }
+        Self { parts, ground, ids: t.ids.clone(), valid }
     }
 
+    /// Where a ray meets the ground, as a share of its length; both ends in ECEF.
+    pub fn ground(&self, ecef_from_tile: &DMat4, from: DVec3, to: DVec3) -> Option<f64> {
+        if self.ground.is_empty() {
+            return None;
+        }
+        let tile_from_ecef = ecef_from_tile.inverse();
+        let (from, to) = (tile_from_ecef.transform_point3(from), tile_from_ecef.transform_point3(to));
+        let length = from.distance(to);
+        let direction = ((to - from) / length).as_vec3();
+        let mut best: Option<f32> = None;
+        for part in &self.ground {
+            // From the point of the ray beside the part, so that a far start costs no precision.
+            let reach = (part.centre.as_dvec3() - from).dot((to - from) / length) - f64::from(part.radius) - 1.0;
+            let start = (from + (to - from) * (reach / length)).as_vec3();
+            if (part.centre - start).cross(direction).length() > part.radius {
+                continue;
+            }
+            for t in part.indices.chunks_exact(3) {
+                let [a, b, c] = [t[0], t[1], t[2]].map(|i| part.positions.get(i as usize).copied().unwrap_or(Vec3::ZERO));
+                let met = meet(start, direction, a, b, c).map(|d| d + reach as f32).filter(|d| *d > 0.0 && f64::from(*d) <= length);
+                best = match (best, met) {
+                    (Some(x), Some(y)) => Some(x.min(y)),
+                    (x, y) => x.or(y),
+                };
+            }
+        }
+        best.map(|d| f64::from(d) / length)
+    }
     /// The nearest row that stands on `day` and its distance along the ray.
     pub fn hit(&self, ecef_from_tile: &DMat4, view: &View, ray_in_enu: Vec3, day: i32) -> Option<(u32, f64)> {
         let tile_from_ecef = ecef_from_tile.inverse();

@@ -13,7 +13,7 @@ use crate::{
 };
 use glam::{DMat4, DVec3, DVec4};
 use std::collections::BTreeMap;
-use strata_model::geographic_from_ecef;
+use strata_model::{ecef_from_geographic, geographic_from_ecef};
 use strata_scene::{Mode, View};
 use strata_tiles::content::{Primitive, Role, TileContent};
 use wgpu::util::DeviceExt as _;
@@ -27,6 +27,69 @@ pub struct FrameStats {
     pub draws: u32,
     pub triangles: u64,
     pub gpu_bytes: u64,
+    /// Uniform buffers that differed from the last picture's: one (the frame's) when only time or light moved.
+    pub uniforms_written: u32,
+}
+
+/// The numbers of a picture on the device; written only where they changed.
+struct Uniforms {
+    frames: wgpu::Buffer,
+    draws: wgpu::Buffer,
+    frame_group: wgpu::BindGroup,
+    draw_group: wgpu::BindGroup,
+    last_frames: Vec<u8>,
+    last_draws: Vec<u8>,
+}
+
+impl Uniforms {
+    fn new(device: &wgpu::Device, pipelines: &Pipelines) -> Self {
+        let buffer = |label, size| {
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+        };
+        let (frames, draws) = (buffer("frames", FRAME_STRIDE * 5), buffer("draws", STRIDE * 256));
+        Self {
+            frame_group: group_of(device, &pipelines.frame_layout, &frames, size_of::<Frame>()),
+            draw_group: group_of(device, &pipelines.draw_layout, &draws, size_of::<Draw>()),
+            frames,
+            draws,
+            last_frames: Vec::new(),
+            last_draws: Vec::new(),
+        }
+    }
+    /// How many of the two buffers had to be written.
+    fn write(&mut self, gpu: &Gpu, pipelines: &Pipelines, frames: &[u8], draws: &[u8]) -> u32 {
+        let mut written = 0;
+        if draws.len() as u64 > self.draws.size() {
+            let size = (draws.len() as u64).next_power_of_two();
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            self.draws = gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some("draws"), size, usage, mapped_at_creation: false });
+            self.draw_group = group_of(&gpu.device, &pipelines.draw_layout, &self.draws, size_of::<Draw>());
+            self.last_draws.clear();
+        }
+        for (buffer, last, now) in [(&self.frames, &mut self.last_frames, frames), (&self.draws, &mut self.last_draws, draws)] {
+            if last != now {
+                gpu.queue.write_buffer(buffer, 0, now);
+                now.clone_into(last);
+                written += 1;
+            }
+        }
+        written
+    }
+}
+
+fn group_of(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, buffer: &wgpu::Buffer, bytes: usize) -> wgpu::BindGroup {
+    let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: 0, size: std::num::NonZeroU64::new(bytes as u64) });
+    device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &[wgpu::BindGroupEntry { binding: 0, resource }] })
+}
+
+/// A buffer with these bytes. Written through the queue: a lost device then leaves an error to the watch and no panic.
+fn filled(gpu: &Gpu, label: &str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    let size = (contents.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
+    let usage = usage | wgpu::BufferUsages::COPY_DST;
+    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false });
+    gpu.queue.write_buffer(&buffer, 0, contents);
+    buffer
 }
 
 struct Mesh {
@@ -65,10 +128,13 @@ pub struct Renderer {
     shadow_group: wgpu::BindGroup,
     identity: wgpu::Buffer,
     /// The excavation or the grid overhead that was last drawn.
-    stage: Option<TileHandle>,
+    stage: Option<(TileContent, TileHandle)>,
     tiles: BTreeMap<TileHandle, Tile>,
     next: u64,
     chosen: Option<String>,
+    uniforms: Uniforms,
+    /// How the picture goes onto a surface of this format.
+    blit: Option<(wgpu::TextureFormat, wgpu::RenderPipeline)>,
 }
 
 struct Targets {
@@ -171,11 +237,8 @@ impl Renderer {
         });
         let mut one = Vec::with_capacity(INSTANCE_BYTES as usize);
         instance(&mut one, [0.0; 3], [0.0, 0.0, 0.0, 1.0], [1.0; 3], 0);
-        let identity = gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("one instance"),
-            contents: &one,
-            usage: wgpu::BufferUsages::VERTEX,
-        });
+        let identity = filled(&gpu, "one instance", &one, wgpu::BufferUsages::VERTEX);
+        let uniforms = Uniforms::new(&gpu.device, &pipelines);
         Ok(Self {
             gpu,
             size,
@@ -191,6 +254,8 @@ impl Renderer {
             next: 0,
             chosen: None,
             stage: None,
+            uniforms,
+            blit: None,
         })
     }
 
@@ -198,11 +263,12 @@ impl Renderer {
     pub fn adapter(&self) -> &str {
         &self.gpu.adapter_name
     }
-    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn watch(&self) -> &crate::gpu::Watch {
+        &self.gpu.watch
+    }
     pub(crate) fn device(&self) -> &wgpu::Device {
         &self.gpu.device
     }
-    #[cfg(target_arch = "wasm32")]
     pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.gpu.queue
     }
@@ -217,9 +283,12 @@ impl Renderer {
         Ok(())
     }
     /// The last picture onto a window's or canvas's own texture.
-    pub fn blit(&self, target: &wgpu::TextureView, format: wgpu::TextureFormat) {
+    pub fn blit(&mut self, target: &wgpu::TextureView, format: wgpu::TextureFormat) {
         let device = &self.gpu.device;
-        let pipeline = self.pipelines.blit(device, format);
+        if self.blit.as_ref().is_none_or(|(f, _)| *f != format) {
+            self.blit = Some((format, self.pipelines.blit(device, format)));
+        }
+        let Some((_, pipeline)) = &self.blit else { return };
         let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("blit"),
             layout: &self.pipelines.blit_layout,
@@ -240,7 +309,7 @@ impl Renderer {
                 })],
                 ..Default::default()
             });
-            pass.set_pipeline(&pipeline);
+            pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &group, &[]);
             pass.draw(0..3, 0..1);
         }
@@ -261,6 +330,23 @@ impl Renderer {
         let (handle, row, d) = best?;
         Some((handle, self.tiles.get(&handle)?.pick.ids.get(row as usize)?.clone(), d))
     }
+    /// Ellipsoidal height of the drawn ground at `[lon_deg, lat_deg]`; `None` where none of these tiles has any.
+    pub fn ground_m(&self, [lon, lat]: [f64; 2], tiles: &[TileHandle]) -> Option<f64> {
+        const TOP_M: f64 = 9000.0;
+        const DEEP_M: f64 = -600.0;
+        let (from, to) = (DVec3::from(ecef_from_geographic([lon, lat, TOP_M])), DVec3::from(ecef_from_geographic([lon, lat, DEEP_M])));
+        let share = |h: &TileHandle| self.tiles.get(h).and_then(|t| t.pick.ground(&t.ecef_from_tile, from, to));
+        tiles.iter().filter_map(share).min_by(f64::total_cmp).map(|s| TOP_M + (DEEP_M - TOP_M) * s)
+    }
+    /// Where the ray through a pixel meets the drawn ground, `[lon_deg, lat_deg, height_m]`.
+    pub fn ground_under(&self, view: &View, x_px: f32, y_px: f32, tiles: &[TileHandle]) -> Option<[f64; 3]> {
+        const REACH_M: f64 = 60_000.0;
+        let from = DVec3::from(view.eye_in_ecef);
+        let to = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + view.ray(x_px, y_px).as_dvec3() * REACH_M).to_array()));
+        let share = |h: &TileHandle| self.tiles.get(h).and_then(|t| t.pick.ground(&t.ecef_from_tile, from, to));
+        let s = tiles.iter().filter_map(share).min_by(f64::total_cmp)?;
+        Some(geographic_from_ecef((from + (to - from) * s).to_array()))
+    }
     /// Marks the feature of this id in every tile that has it or will have it; `None` marks none.
     pub fn select(&mut self, id: Option<&str>) {
         self.chosen = id.map(str::to_owned);
@@ -277,7 +363,7 @@ impl Renderer {
         let mut bytes = 0;
         let mut buffer = |label, contents: &[u8], usage| {
             bytes += contents.len() as u64;
-            device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage })
+            filled(&self.gpu, label, contents, usage)
         };
         let meshes = content
             .primitives
@@ -352,8 +438,20 @@ impl Renderer {
         self.tiles.values().map(|t| t.bytes).sum()
     }
 
+    /// Another quality on the same device; tiles stay.
+    pub fn set_quality(&mut self, quality: Quality) -> Result<(), RenderError> {
+        let fresh = Self::on(self.gpu.clone(), self.size, quality)?;
+        let old = std::mem::replace(self, fresh);
+        (self.tiles, self.next, self.chosen, self.stage) = (old.tiles, old.next, old.chosen, old.stage);
+        Ok(())
+    }
     /// Draws these tiles. The same tiles, view and look give the same picture on the same adapter.
     pub fn draw(&mut self, view: &View, look: &Look, tiles: &[TileHandle]) -> FrameStats {
+        let whole: Vec<(TileHandle, f32)> = tiles.iter().map(|h| (*h, 1.0)).collect();
+        self.draw_faded(view, look, &whole)
+    }
+    /// The same with the fade of each tile, as [`strata_scene::Drawn`] has it.
+    pub fn draw_faded(&mut self, view: &View, look: &Look, tiles: &[(TileHandle, f32)]) -> FrameStats {
         let pit = match look.mode {
             Mode::Cutaway => Some(self.stage_at(view, pit(look.cut_m))),
             Mode::Below => Some(self.stage_at(view, ceiling(look.grid))),
@@ -374,43 +472,22 @@ impl Renderer {
         }
         // From under the ground its surface is a lid; what lies beneath is what one has come for.
         let lid = |m: &Mesh| look.mode == Mode::Below && !under(m.role) && m.role != Role::Other;
-        let list: Vec<(&Tile, &Mesh)> = tiles
+        let list: Vec<(&Tile, &Mesh, f32)> = tiles
             .iter()
-            .chain(pit.iter())
-            .filter_map(|h| self.tiles.get(h))
-            .flat_map(|t| t.meshes.iter().map(move |m| (t, m)))
-            .filter(|(_, m)| !lid(m))
+            .copied()
+            .chain(pit.map(|h| (h, 1.0)))
+            .filter_map(|(h, fade)| Some((self.tiles.get(&h)?, fade)))
+            .flat_map(|(t, fade)| t.meshes.iter().map(move |m| (t, m, fade)))
+            .filter(|(_, m, _)| !lid(m))
             .collect();
         let mut draws = vec![0u8; (STRIDE as usize) * list.len().max(1)];
-        for (i, (tile, mesh)) in list.iter().enumerate() {
-            let d = draw_of(view, look, tile, mesh.role, i as u32);
+        for (i, (tile, mesh, fade)) in list.iter().enumerate() {
+            let d = draw_of(view, look, tile, mesh.role, i as u32, *fade);
             draws[i * STRIDE as usize..i * STRIDE as usize + size_of::<Draw>()].copy_from_slice(bytemuck::bytes_of(&d));
         }
-        let uniform = |label, contents: &[u8]| {
-            device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-                label: Some(label),
-                contents,
-                usage: wgpu::BufferUsages::UNIFORM,
-            })
-        };
-        let (frames, draws) = (uniform("frames", &frames), uniform("draws", &draws));
-        let group = |layout, buffer, bytes: usize| {
-            device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout,
-                entries: &[wgpu::BindGroupEntry {
-                    binding: 0,
-                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                        buffer,
-                        offset: 0,
-                        size: std::num::NonZeroU64::new(bytes as u64),
-                    }),
-                }],
-            })
-        };
-        let frame_group = group(&self.pipelines.frame_layout, &frames, size_of::<Frame>());
-        let draw_group = group(&self.pipelines.draw_layout, &draws, size_of::<Draw>());
-        let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), ..Default::default() };
+        let written = self.uniforms.write(&self.gpu, &self.pipelines, &frames, &draws);
+        let (frame_group, draw_group) = (&self.uniforms.frame_group, &self.uniforms.draw_group);
+        let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), uniforms_written: written, ..Default::default() };
         let mut encoder = device.create_command_encoder(&Default::default());
         let later: Vec<usize>;
         {
@@ -424,11 +501,11 @@ impl Renderer {
             let half = (side / 2) as f32;
             for i in 0..cascades.len() {
                 pass.set_viewport((i % 2) as f32 * half, (i / 2) as f32 * half, half, half, 0.0, 1.0);
-                pass.set_bind_group(0, &frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
-                for (k, (tile, mesh)) in
-                    list.iter().enumerate().filter(|(k, (_, m))| casts(m.role) && !(pit.is_some() && k + 1 == list.len()))
-                {
-                    submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
+                pass.set_bind_group(0, frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
+                // What leaves casts no shadow any more: its successor does.
+                let cast = |k: usize, m: &Mesh, fade: f32| casts(m.role) && fade >= 0.0 && !(pit.is_some() && k + 1 == list.len());
+                for (k, (tile, mesh, _)) in list.iter().enumerate().filter(|(k, (_, m, fade))| cast(*k, m, *fade)) {
+                    submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
                 }
             }
         }
@@ -449,7 +526,7 @@ impl Renderer {
                 depth_stencil_attachment: Some(attachment(&self.depth, 0.0)),
                 ..Default::default()
             });
-            pass.set_bind_group(0, &frame_group, &[0]);
+            pass.set_bind_group(0, frame_group, &[0]);
             pass.set_bind_group(3, &self.shadow_group, &[]);
             // In the order of roles: few changes of pipeline, and the ground before what lies on it.
             let mut order: Vec<usize> = (0..list.len()).collect();
@@ -458,14 +535,14 @@ impl Renderer {
                 order.into_iter().partition(|&k| look.mode == Mode::Xray && under(list[k].1.role));
             let pit_number = pit.map(|_| list.len().saturating_sub(1));
             for k in above {
-                let (tile, mesh) = list[k];
+                let (tile, mesh, _) = list[k];
                 let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
                 pass.set_pipeline(if Some(k) == pit_number { stage } else { self.pipelines.matter(mesh.role) });
-                submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
+                submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
             }
-            if let Some((tile, _)) = list.first() {
+            if let Some((tile, ..)) = list.first() {
                 pass.set_pipeline(&self.pipelines.sky);
-                pass.set_bind_group(1, &draw_group, &[0]);
+                pass.set_bind_group(1, draw_group, &[0]);
                 pass.set_bind_group(2, &tile.features, &[]);
                 pass.draw(0..3, 0..1);
             }
@@ -489,12 +566,12 @@ impl Renderer {
                 depth_stencil_attachment: Some(attachment(&self.depth, 0.0)),
                 ..Default::default()
             });
-            pass.set_bind_group(0, &frame_group, &[0]);
+            pass.set_bind_group(0, frame_group, &[0]);
             pass.set_bind_group(3, &self.shadow_group, &[]);
             for k in later {
-                let (tile, mesh) = list[k];
+                let (tile, mesh, _) = list[k];
                 pass.set_pipeline(self.pipelines.matter(mesh.role));
-                submit(&mut pass, tile, mesh, &draw_group, k, &mut stats);
+                submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
             }
         }
         self.gpu.queue.submit([encoder.finish()]);
@@ -503,12 +580,16 @@ impl Renderer {
 
     /// What stands only in this picture, the excavation or the grid overhead, as a tile of its own.
     fn stage_at(&mut self, view: &View, primitive: Primitive) -> TileHandle {
-        if let Some(old) = self.stage.take() {
-            self.release(old);
-        }
         let content = TileContent { ecef_from_tile: view.enu.matrix_ecef_from_local(), primitives: vec![primitive], ..Default::default() };
+        if let Some((old, handle)) = self.stage.take() {
+            if old == content {
+                self.stage = Some((old, handle));
+                return handle;
+            }
+            self.release(handle);
+        }
         let handle = self.upload(&content);
-        self.stage = Some(handle);
+        self.stage = Some((content, handle));
         handle
     }
 
@@ -578,7 +659,7 @@ fn submit(pass: &mut wgpu::RenderPass<'_>, tile: &Tile, mesh: &Mesh, draws: &wgp
     stats.triangles += u64::from(mesh.index_count / 3) * u64::from(mesh.instance_count);
 }
 
-fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32) -> Draw {
+fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32, fade: f32) -> Draw {
     // In f64 to the eye, then f32: millimetres near the eye wherever on earth it stands.
     let axes = view.enu.axes_in_ecef.map(DVec3::from);
     let turn = |v: DVec4| DVec3::new(axes[0].dot(v.truncate()), axes[1].dot(v.truncate()), axes[2].dot(v.truncate()));
@@ -607,7 +688,7 @@ fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32) -> Dr
     };
     Draw {
         enu_from_tile: local.as_mat4().to_cols_array_2d(),
-        params: [Role::ALL.iter().position(|r| *r == role).unwrap_or(0) as f32, 1.0, 1.0, tile.world[2]],
+        params: [Role::ALL.iter().position(|r| *r == role).unwrap_or(0) as f32, 1.0, fade, tile.world[2]],
         world: [tile.world[0], tile.world[1], nearer, f32::from(u8::from(look.drape))],
         colour,
         ids: [number, WIDTH, 0, 0],

@@ -1,10 +1,10 @@
 //! The twin in a browser's canvas: WebGPU where there is one, else WebGL 2. The page owns the loop and the network;
 //! this side says what it wants and draws what it has.
 
-use crate::{Kind, Label, Look, Quality, Renderer, TileHandle, about_width, gpu::Gpu, place};
+use crate::{Kind, Label, Quality, Renderer, Stage, TileHandle, about_width, gpu::Gpu, place};
 use serde::Deserialize;
 use strata_model::Instant;
-use strata_scene::{Anchor, Camera, Mode, Scene, Stream};
+use strata_scene::{Action, Anchor, Answer, Camera, Mode, Scene};
 use strata_tiles::decode_glb;
 use wasm_bindgen::prelude::*;
 
@@ -22,18 +22,16 @@ struct Options {
 #[wasm_bindgen]
 pub struct Twin {
     renderer: Renderer,
-    stream: Stream<TileHandle>,
-    camera: Camera,
-    look: Look,
-    clock: Instant,
-    drape: String,
+    stage: Stage,
+    last_ms: f64,
     drawn: usize,
     settled: bool,
     draws: u32,
     surface: wgpu::Surface<'static>,
     config: wgpu::SurfaceConfiguration,
     layer_of: std::collections::BTreeMap<TileHandle, String>,
-    shown: Vec<TileHandle>,
+    shown: Vec<(TileHandle, f32)>,
+    fading: bool,
 }
 
 fn text(e: impl std::fmt::Display) -> JsValue {
@@ -64,34 +62,11 @@ impl Twin {
         let config = surface.get_default_config(&adapter, size[0], size[1]).ok_or_else(|| text("the canvas cannot be drawn on"))?;
         surface.configure(&gpu.device, &config);
         let renderer = Renderer::on(gpu, size, Quality::Medium).map_err(text)?;
-        let mut stream = Stream::new(512 << 20);
-        stream.fade_s = 0.0;
-        let mut drape = String::new();
-        for layer in &scene.layers {
-            stream.add_tileset(&layer.id, &layer.tileset);
-            let parcel = layer.theme == strata_model::Theme::Parcel;
-            if parcel {
-                drape.clone_from(&layer.id);
-            }
-            // Where parcels are not shown as data they are the ground that one walks on.
-            stream.set_visible(&layer.id, layer.visible || parcel);
-        }
-        let mut look = Look::at(scene.time, camera.target[0], camera.target[1], 8.0);
-        look.mode = scene.mode;
-        look.cut_m = scene.cutaway_m.map(|v| v as f32);
-        look.contours = scene.contours;
-        look.compare = scene.compare.map(|c| c.day());
-        look.drape = scene.layers.iter().any(|l| l.id == drape && l.visible);
-        if let Some(b) = options.terrain_m {
-            look.terrain_m = b;
-        }
+        let stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 512 << 20);
         Ok(Twin {
             renderer,
-            stream,
-            camera,
-            look,
-            clock: scene.time,
-            drape,
+            stage,
+            last_ms: 0.0,
             drawn: 0,
             settled: false,
             draws: 0,
@@ -99,48 +74,58 @@ impl Twin {
             config,
             layer_of: Default::default(),
             shown: Vec::new(),
+            fading: false,
         })
     }
 
     /// At most `n` addresses to fetch, most urgent first; each is named once until it is answered.
     pub fn wanted(&mut self, n: i32) -> Vec<String> {
-        let urls: Vec<String> = self.stream.wanted(n.max(0) as usize).into_iter().map(|r| r.url).collect();
-        urls.iter().for_each(|u| self.stream.started(u));
+        let urls: Vec<String> = self.stage.stream.wanted(n.max(0) as usize).into_iter().map(|r| r.url).collect();
+        urls.iter().for_each(|u| self.stage.stream.started(u));
         urls
     }
     pub fn provide(&mut self, url: &str, bytes: &[u8]) {
-        let Some(ready) = self.stream.provide(url, Ok(bytes.to_vec())) else { return };
+        let Some(ready) = self.stage.stream.provide(url, Ok(bytes.to_vec())) else { return };
         match decode_glb(&ready.bytes) {
             Ok(content) => {
                 let handle = self.renderer.upload(&content);
                 self.layer_of.insert(handle, ready.layer.clone());
-                self.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
+                self.stage.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
             }
-            Err(e) => self.stream.failed(&ready.url, e.to_string()),
+            Err(e) => self.stage.stream.failed(&ready.url, e.to_string()),
         }
     }
     /// The address did not come.
     pub fn refuse(&mut self, url: &str, reason: &str) {
-        let _ = self.stream.provide(url, Err(reason.to_owned()));
+        let _ = self.stage.stream.provide(url, Err(reason.to_owned()));
     }
 
     /// Selects for the camera as it stands: what is wanted and what will be drawn. Cheap; call it before `wanted`.
     pub fn tick(&mut self, now_ms: f64) {
-        let view = self.camera.view(self.renderer.size());
-        let update = self.stream.update(&view, now_ms / 1000.0);
+        if self.renderer.watch().out_of_memory() {
+            // Fewer tiles are kept from now on; the page is told by `stats`.
+            self.stage.stream.set_budget((self.stage.stream.budget_bytes() / 2).max(16 << 20));
+        }
+        let dt = if self.last_ms > 0.0 { (now_ms - self.last_ms) / 1000.0 } else { 0.0 };
+        self.last_ms = now_ms;
+        let (renderer, handles) = (&self.renderer, self.handles());
+        self.stage.navigator.advance(dt, &|at| renderer.ground_m(at, &handles));
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        let update = self.stage.stream.update(&view, now_ms / 1000.0);
         for handle in update.evict {
             self.renderer.release(handle);
             self.layer_of.remove(&handle);
         }
-        self.shown = update.draw.iter().map(|d| d.handle).collect();
+        self.shown = update.draw.iter().map(|d| (d.handle, d.fade)).collect();
+        self.fading = update.fading;
         self.drawn = self.shown.len();
         self.settled = update.settled;
     }
     /// Draws what the last `tick` selected; true when nothing more is to be drawn until something changes.
     pub fn frame(&mut self, now_ms: f64) -> Result<bool, JsValue> {
-        let view = self.camera.view(self.renderer.size());
-        self.look.time_s = (now_ms / 1000.0 % 3600.0) as f32;
-        self.draws = self.renderer.draw(&view, &self.look, &self.shown).draws;
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        self.stage.look.time_s = (now_ms / 1000.0 % 3600.0) as f32;
+        self.draws = self.renderer.draw_faded(&view, &self.stage.look, &self.shown).draws;
         match self.surface.get_current_texture() {
             wgpu::CurrentSurfaceTexture::Success(frame) | wgpu::CurrentSurfaceTexture::Suboptimal(frame) => {
                 let target = frame.texture.create_view(&Default::default());
@@ -153,7 +138,7 @@ impl Twin {
             }
             _ => return Ok(false),
         }
-        Ok(true)
+        Ok(!self.fading && !self.stage.navigator.moving())
     }
     pub fn resize(&mut self, width: u32, height: u32) -> Result<(), JsValue> {
         self.renderer.resize([width.max(1), height.max(1)]).map_err(text)?;
@@ -164,76 +149,91 @@ impl Twin {
 
     /// Valid-time day; the light keeps its hour and season, so that only the city changes.
     pub fn set_time(&mut self, day: i32) {
-        self.look.day = day;
+        self.stage.look.day = day;
     }
     /// The light's clock, ms since 1970 UTC.
     pub fn set_clock(&mut self, ms: f64) {
-        self.clock = Instant(ms as i64);
-        let next = Look::at(self.clock, self.camera.target[0], self.camera.target[1], 8.0);
-        self.look = Look {
-            day: self.look.day,
-            mode: self.look.mode,
-            cut_m: self.look.cut_m,
-            compare: self.look.compare,
-            drape: self.look.drape,
-            contours: self.look.contours,
-            terrain_m: self.look.terrain_m,
-            ..next
-        };
+        self.stage.set_clock(Instant(ms as i64));
     }
     pub fn set_camera(&mut self, lon: f64, lat: f64, h: f64, distance_m: f64, heading_deg: f64, pitch_deg: f64) {
-        self.camera = Camera {
+        let camera = Camera {
             target: [lon, lat, h],
             distance_m: distance_m.clamp(3.0, 200_000.0),
             heading_deg,
             pitch_deg: pitch_deg.clamp(-89.5, 60.0),
-            ..self.camera
+            ..self.stage.navigator.camera
         };
+        self.stage.navigator.set(camera);
     }
-    /// JSON `{target, distance_m, heading_deg, pitch_deg}`.
+    /// JSON `{target, distance_m, heading_deg, pitch_deg, gait, time_held}`.
     pub fn camera(&self) -> String {
-        let c = &self.camera;
-        serde_json::json!({ "target": c.target, "distance_m": c.distance_m, "heading_deg": c.heading_deg, "pitch_deg": c.pitch_deg })
-            .to_string()
+        let n = &self.stage.navigator;
+        let c = &n.camera;
+        serde_json::json!({ "target": c.target, "distance_m": c.distance_m, "heading_deg": c.heading_deg, "pitch_deg": c.pitch_deg,
+            "gait": format!("{:?}", n.gait).to_lowercase(), "time_held": n.time_held })
+        .to_string()
     }
-    pub fn orbit(&mut self, heading_deg: f64, pitch_deg: f64) {
-        self.camera.orbit(heading_deg, pitch_deg);
-        // On the ground the eye stays above it.
-        self.camera.pitch_deg = self.camera.pitch_deg.min(if self.look.mode == Mode::Below { 60.0 } else { -2.0 });
+    /// Turning by a drag, CSS px.
+    pub fn turn(&mut self, dx: f64, dy: f64) {
+        self.stage.navigator.turn(dx, dy);
     }
-    /// The ground under the pointer follows it, px.
+    /// The ground under the pointer follows it, px of the canvas.
     pub fn pan(&mut self, dx: f64, dy: f64) {
-        let view = self.camera.view(self.renderer.size());
-        let m = view.metres_per_px(self.camera.distance_m);
-        let steep = self.camera.pitch_deg.to_radians().sin().abs().max(0.2);
-        self.camera.pan(-dx * m, dy * m / steep);
+        self.stage.navigator.pan(dx, dy, self.renderer.size());
     }
-    pub fn zoom(&mut self, factor: f64) {
-        self.camera.zoom(factor);
+    /// Nearer (< 1) or farther, towards what lies under a pixel of the canvas.
+    pub fn zoom(&mut self, factor: f64, x: f32, y: f32) {
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        let under = self.renderer.ground_under(&view, x, y, &self.handles()).filter(|_| !self.stage.navigator.is_below());
+        self.stage.navigator.zoom(factor, under);
+    }
+    /// A key goes down. `null`: not one of ours; `""`: the camera moves; else what is asked of the page:
+    /// `underground`, `change ±1`, `years ±1`, `scene N`, `deselect`.
+    pub fn press(&mut self, key: &str, shift: bool) -> Option<String> {
+        Some(match self.stage.navigator.press(key, shift) {
+            Answer::Unknown => return None,
+            Answer::Moved => String::new(),
+            Answer::Asked(Action::Underground) => "underground".into(),
+            Answer::Asked(Action::Change(n)) => format!("change {n}"),
+            Answer::Asked(Action::Years(n)) => format!("years {n}"),
+            Answer::Asked(Action::Scene(n)) => format!("scene {n}"),
+            Answer::Asked(Action::Deselect) => "deselect".into(),
+        })
+    }
+    /// A key comes up; an empty name: all of them.
+    pub fn release(&mut self, key: &str) {
+        if key.is_empty() { self.stage.navigator.release_all() } else { self.stage.navigator.release(key) }
     }
     pub fn set_mode(&mut self, mode: &str) -> Result<(), JsValue> {
-        self.look.mode = serde_json::from_value(mode.into()).map_err(text)?;
+        self.stage.set_mode(serde_json::from_value(mode.into()).map_err(text)?);
         Ok(())
     }
     pub fn set_layer(&mut self, id: &str, visible: bool, _opacity: f32) {
-        if id == self.drape {
-            self.look.drape = visible;
-        } else {
-            self.stream.set_visible(id, visible);
-        }
+        self.stage.set_visible(id, visible);
     }
     pub fn select(&mut self, _layer: &str, id: &str) {
         self.renderer.select((!id.is_empty()).then_some(id));
     }
+    fn handles(&self) -> Vec<TileHandle> {
+        self.shown.iter().filter(|(_, fade)| *fade >= 0.0).map(|(h, _)| *h).collect()
+    }
+    /// Why nothing can be drawn any more, when the device is gone: the page opens the twin anew.
+    pub fn lost(&self) -> Option<String> {
+        self.renderer.watch().lost()
+    }
+    /// Takes the device away, as a driver's reset would: what the page does then can be seen.
+    pub fn lose(&self) {
+        self.renderer.device().destroy();
+    }
     /// `[x, y, distance]` in px of the canvas, or nothing behind the eye.
     pub fn project(&self, lon: f64, lat: f64, h: f64) -> Option<Vec<f32>> {
-        let view = self.camera.view(self.renderer.size());
+        let view = self.stage.navigator.camera.view(self.renderer.size());
         view.project(strata_model::ecef_from_geographic([lon, lat, h])).map(|(p, d)| vec![p[0], p[1], d])
     }
     /// JSON `{layer, id, distance_m}` of what lies under a pixel, or nothing.
     pub fn pick(&self, x: f32, y: f32) -> Option<String> {
-        let view = self.camera.view(self.renderer.size());
-        let (handle, id, distance_m) = self.renderer.pick(&view, x, y, self.look.day, &self.shown)?;
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        let (handle, id, distance_m) = self.renderer.pick(&view, x, y, self.stage.look.day, &self.handles())?;
         let layer = self.layer_of.get(&handle).cloned().unwrap_or_default();
         Some(serde_json::json!({ "layer": layer, "id": id, "distance_m": distance_m }).to_string())
     }
@@ -250,24 +250,26 @@ impl Twin {
             rank: i64,
         }
         let places: Vec<Place> = serde_json::from_str(places_json).map_err(text)?;
-        let view = self.camera.view(self.renderer.size());
-        let mut words = self.renderer.words(&view, &self.look, &self.shown, text_px);
-        for p in places.into_iter().filter(|_| self.look.mode == Mode::Surface) {
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        let shown = self.handles();
+        let mut words = self.renderer.words(&view, &self.stage.look, &shown, text_px);
+        for p in places.into_iter().filter(|_| self.stage.look.mode == Mode::Surface) {
             let Some((at, far)) = view.project(strata_model::ecef_from_geographic([p.lon, p.lat, p.height_m])) else { continue };
             if f64::from(far) < view.distance_m * 4.0 {
                 let size_px = text_px * if p.rank <= 1 { 1.25 } else { 1.1 };
                 words.push(Label { apart_px: 1.0, ..Label::new(Kind::Place, p.text, at, size_px, p.rank) });
             }
         }
-        let seen = |l: &Label| l.far_m.is_none_or(|far| !self.renderer.hides(&view, self.look.day, &self.shown, l.at, far));
+        let seen = |l: &Label| l.far_m.is_none_or(|far| !self.renderer.hides(&view, self.stage.look.day, &shown, l.at, far));
         let mut placed = place(words, self.renderer.size(), &about_width, &seen);
         placed.truncate(most as usize);
         serde_json::to_string(&placed).map_err(text)
     }
-    /// JSON `{drawn, settled, draws, bytes, adapter, missing}`.
+    /// JSON `{drawn, settled, draws, bytes, budget, fault, adapter, missing}`; a fault is named once.
     pub fn stats(&self) -> String {
         serde_json::json!({ "drawn": self.drawn, "settled": self.settled, "draws": self.draws, "bytes": self.renderer.gpu_bytes(),
-            "adapter": self.renderer.adapter(), "missing": self.stream.failures().len() })
+            "budget": self.stage.stream.budget_bytes(), "fault": self.renderer.watch().fault(),
+            "adapter": self.renderer.adapter(), "missing": self.stage.stream.failures().len() })
         .to_string()
     }
 }

@@ -7,11 +7,13 @@
 
 mod camera;
 mod error;
+mod navigate;
 mod scene;
 mod select;
 mod tree;
 
 pub use camera::{Camera, View};
 pub use error::SceneError;
+pub use navigate::{Action, Answer, Gait, Ground, Navigator};
 pub use scene::{Anchor, CameraSpec, Mode, Scene, SceneLayer, Title};
 pub use select::{Drawn, Ready, Request, RequestKind, Stream, Update};

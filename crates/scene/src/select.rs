@@ -42,7 +42,8 @@ pub struct Ready {
 pub struct Drawn<H> {
     pub layer: String,
     pub handle: H,
-    /// 0 just come … 1 fully here; 1 at once when cross-fading is off.
+    /// 0 just come … 1 fully here; 1 at once when cross-fading is off. What was replaced is drawn on while its
+    /// successors come: −1 still fully here … 0 gone. At each moment both shares of a pixel make a whole.
     pub fade: f32,
     pub url: String,
 }
@@ -54,6 +55,8 @@ pub struct Update<H> {
     pub evict: Vec<H>,
     /// Nothing is missing for this view.
     pub settled: bool,
+    /// Tiles are melting into each other: the next picture differs even if nothing moves.
+    pub fading: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +83,9 @@ pub struct Stream<H> {
     flying: HashSet<String>,
     wanted: BTreeMap<String, Request>,
     failures: BTreeMap<String, String>,
+    /// Layer of what was drawn for its own sake in the last update; and of what leaves, since when.
+    present: HashMap<String, String>,
+    leaving: BTreeMap<String, (String, f64)>,
     budget_bytes: u64,
     frame: u64,
     /// Pixels of error that the eye may see.
@@ -103,6 +109,8 @@ impl<H: Clone> Stream<H> {
             flying: HashSet::new(),
             wanted: BTreeMap::new(),
             failures: BTreeMap::new(),
+            present: HashMap::new(),
+            leaving: BTreeMap::new(),
             budget_bytes,
             frame: 0,
             max_error_px: 8.0,
@@ -198,6 +206,22 @@ impl<H: Clone> Stream<H> {
         self.failures.clear();
         self.content.retain(|_, s| !matches!(s, State::Failed));
     }
+    /// Forgets all content, as after the loss of the device that held it; the trees stay and it is asked for again.
+    pub fn forget(&mut self) {
+        self.content.retain(|_, s| matches!(s, State::Failed));
+        self.present.clear();
+        self.leaving.clear();
+        for layer in &mut self.layers {
+            layer.shown.clear();
+            layer.refined.clear();
+        }
+    }
+    pub fn budget_bytes(&self) -> u64 {
+        self.budget_bytes
+    }
+    pub fn set_budget(&mut self, bytes: u64) {
+        self.budget_bytes = bytes;
+    }
     pub fn resident_bytes(&self) -> u64 {
         self.content.values().map(|s| if let State::Here { bytes, .. } = s { *bytes } else { 0 }).sum()
     }
@@ -232,24 +256,50 @@ impl<H: Clone> Stream<H> {
             draw_urls.extend(draw.into_iter().filter_map(|n| tree.nodes[n].content.clone().map(|u| (i, n, u))));
             self.layers[i].tree = Some(tree);
         }
-        let (frame, fade_s) = (self.frame, self.fade_s);
-        let mut draw = Vec::with_capacity(draw_urls.len());
-        for (layer, _, url) in draw_urls {
-            if let Some(State::Here { handle, last_used, shown_since_s, .. }) = self.content.get_mut(&url) {
-                *last_used = frame;
-                let since = *shown_since_s.get_or_insert(now_s);
-                let fade = if fade_s > 0.0 { ((now_s - since) / fade_s).clamp(0.0, 1.0) as f32 } else { 1.0 };
-                draw.push(Drawn { layer: self.layers[layer].name.clone(), handle: handle.clone(), fade, url });
-            }
-        }
-        for state in self.content.values_mut() {
-            if let State::Here { last_used, shown_since_s, .. } = state
-                && *last_used != frame
+        let (draw, fading) = self.faded(draw_urls, now_s);
+        for (url, state) in &mut self.content {
+            if let State::Here { shown_since_s, .. } = state
+                && !self.present.contains_key(url)
             {
                 *shown_since_s = None;
             }
         }
-        Update { evict: self.evict(), draw, settled }
+        Update { evict: self.evict(), draw, settled, fading }
+    }
+
+    /// What was selected with its fade, and what it replaces as long as that still shows.
+    fn faded(&mut self, selected: Vec<(usize, usize, String)>, now_s: f64) -> (Vec<Drawn<H>>, bool) {
+        let (frame, fade_s) = (self.frame, self.fade_s);
+        let mut draw = Vec::with_capacity(selected.len());
+        let mut present = HashMap::with_capacity(selected.len());
+        let mut fading = false;
+        for (layer, _, url) in selected {
+            let layer = self.layers[layer].name.clone();
+            let Some(State::Here { handle, last_used, shown_since_s, .. }) = self.content.get_mut(&url) else { continue };
+            *last_used = frame;
+            // One that was about to leave comes back from where it was.
+            let share = self.leaving.remove(&url).map_or(0.0, |(_, since)| (1.0 - (now_s - since) / fade_s.max(1e-9)).clamp(0.0, 1.0));
+            let since = *shown_since_s.get_or_insert(now_s - share * fade_s);
+            let fade = if fade_s > 0.0 { ((now_s - since) / fade_s).clamp(0.0, 1.0) as f32 } else { 1.0 };
+            fading |= fade < 1.0;
+            draw.push(Drawn { layer: layer.clone(), handle: handle.clone(), fade, url: url.clone() });
+            present.insert(url, layer);
+        }
+        for (url, layer) in std::mem::replace(&mut self.present, present) {
+            if fade_s > 0.0 && !self.present.contains_key(&url) {
+                self.leaving.insert(url, (layer, now_s));
+            }
+        }
+        let content = &mut self.content;
+        self.leaving.retain(|url, (layer, since)| {
+            let left = 1.0 - (now_s - *since) / fade_s.max(1e-9);
+            let Some(State::Here { handle, last_used, .. }) = content.get_mut(url).filter(|_| left > 0.0) else { return false };
+            *last_used = frame;
+            fading = true;
+            draw.push(Drawn { layer: layer.clone(), handle: handle.clone(), fade: -left as f32, url: url.clone() });
+            true
+        });
+        (draw, fading)
     }
 
     fn evict(&mut self) -> Vec<H> {

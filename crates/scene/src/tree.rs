@@ -117,6 +117,8 @@ struct Implicit {
 pub(crate) struct Tree {
     pub nodes: Vec<Node>,
     implicit: Option<Implicit>,
+    /// Class and property in which the tileset's schema says a tile's own region to stand.
+    region_at: Option<(String, String)>,
 }
 
 const MAX_NODES: usize = 2_000_000;
@@ -126,7 +128,7 @@ impl Tree {
         let fault = |reason: &str| SceneError::Tileset { url: url.into(), reason: reason.into() };
         let json: Value = serde_json::from_slice(bytes)?;
         let root = json.get("root").ok_or_else(|| fault("it has no root"))?;
-        let mut tree = Self { nodes: Vec::new(), implicit: None };
+        let mut tree = Self { nodes: Vec::new(), implicit: None, region_at: region_property(&json) };
         if let Some(implicit) = root.get("implicitTiling") {
             if implicit["subdivisionScheme"] != "QUADTREE" {
                 return Err(fault("only implicit quadtrees are read"));
@@ -203,7 +205,11 @@ impl Tree {
         let (Some(implicit), Some((l0, x0, y0))) = (self.implicit.clone(), self.nodes[root].implicit) else {
             return Err(fault("no subtree is expected here"));
         };
-        let subtree = Subtree::parse(bytes, implicit.subtree_levels).ok_or_else(|| fault("the subtree is not readable"))?;
+        let region_at = self.region_at.as_ref().map(|(c, p)| (c.as_str(), p.as_str()));
+        let subtree = Subtree::parse(bytes, implicit.subtree_levels, region_at).ok_or_else(|| fault("the subtree is not readable"))?;
+        if let Some(bounds) = subtree.bounds(0, 0, 0) {
+            self.nodes[root].bounds = bounds;
+        }
         let mut level: Vec<(usize, u32, u32)> = vec![(root, 0, 0)];
         self.nodes[root].children = Children::None;
         if !subtree.content(0, 0, 0) {
@@ -225,7 +231,15 @@ impl Tree {
                             return Err(fault("it has too many tiles"));
                         }
                         let mut child = implicit.node(l0 + depth + 1, (x0 << (depth + 1)) + cx, (y0 << (depth + 1)) + cy);
-                        if !last {
+                        if last {
+                            // Its own subtree tells how far it reaches; until then no more is known than its parent's reach.
+                            if subtree.regions.is_some() {
+                                child.bounds = self.nodes[node].bounds;
+                            }
+                        } else {
+                            if let Some(bounds) = subtree.bounds(depth + 1, cx, cy) {
+                                child.bounds = bounds;
+                            }
                             child.children = Children::None;
                             if !subtree.content(depth + 1, cx, cy) {
                                 child.content = None;
@@ -286,6 +300,19 @@ struct Subtree {
     tiles: Bits,
     contents: Bits,
     children: Bits,
+    /// `TILE_BOUNDING_REGION` of each tile there is, in the order of their bits: features stand out of their cells.
+    regions: Option<Vec<[f64; 6]>>,
+}
+
+/// Class and property of the schema with the semantic `TILE_BOUNDING_REGION` (3D Tiles 1.1, metadata semantics).
+fn region_property(tileset: &Value) -> Option<(String, String)> {
+    tileset["schema"]["classes"].as_object()?.iter().find_map(|(class, c)| {
+        let (name, _) = c["properties"]
+            .as_object()?
+            .iter()
+            .find(|(_, p)| p["semantic"] == "TILE_BOUNDING_REGION" && p["componentType"] == "FLOAT64" && p["count"] == 6)?;
+        Some((class.clone(), name.clone()))
+    })
 }
 
 enum Bits {
@@ -307,7 +334,7 @@ fn morton(x: u32, y: u32) -> u64 {
 }
 
 impl Subtree {
-    fn parse(bytes: &[u8], levels: u32) -> Option<Self> {
+    fn parse(bytes: &[u8], levels: u32, region_at: Option<(&str, &str)>) -> Option<Self> {
         let u64_at = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
         if bytes.get(..4)? != b"subt" {
             return None;
@@ -316,14 +343,26 @@ impl Subtree {
         let json: Value = serde_json::from_slice(bytes.get(24..24usize.checked_add(json_len)?)?).ok()?;
         let bin_at = 24 + json_len;
         let bin = bytes.get(bin_at..bin_at.checked_add(bin_len)?)?;
+        let stream = |number: u64| -> Option<&[u8]> {
+            let view = &json["bufferViews"][usize::try_from(number).ok()?];
+            let at = usize::try_from(view["byteOffset"].as_u64().unwrap_or(0)).ok()?;
+            let len = usize::try_from(view["byteLength"].as_u64()?).ok()?;
+            bin.get(at..at.checked_add(len)?)
+        };
         let bits = |v: &Value| -> Option<Bits> {
             if let Some(c) = v["constant"].as_u64() {
                 return Some(Bits::Constant(c == 1));
             }
-            let view = &json["bufferViews"][usize::try_from(v["bitstream"].as_u64().or(v["bufferView"].as_u64())?).ok()?];
-            let at = usize::try_from(view["byteOffset"].as_u64().unwrap_or(0)).ok()?;
-            let len = usize::try_from(view["byteLength"].as_u64()?).ok()?;
-            bin.get(at..at.checked_add(len)?).map(|b| Bits::Stream(b.to_vec()))
+            stream(v["bitstream"].as_u64().or(v["bufferView"].as_u64())?).map(|b| Bits::Stream(b.to_vec()))
+        };
+        // A table that is missing, of another class or too short is no fault: the cells then serve as they did.
+        let regions = || -> Option<Vec<[f64; 6]>> {
+            let (class, property) = region_at?;
+            let table = &json["propertyTables"][usize::try_from(json["tileMetadata"].as_u64()?).ok()?];
+            let values = stream((table["class"] == class).then(|| table["properties"][property]["values"].as_u64())??)?;
+            let number = |c: &[u8]| c.try_into().map(f64::from_le_bytes).unwrap_or(f64::NAN);
+            let rows = values.chunks_exact(48).map(|row| std::array::from_fn(|k| number(&row[k * 8..k * 8 + 8])));
+            Some(rows.collect::<Vec<[f64; 6]>>()).filter(|r| r.iter().flatten().all(|v| v.is_finite()))
         };
         let contents = &json["contentAvailability"];
         Some(Self {
@@ -331,6 +370,7 @@ impl Subtree {
             tiles: bits(&json["tileAvailability"])?,
             contents: bits(contents.get(0).unwrap_or(contents)).unwrap_or(Bits::Constant(false)),
             children: bits(&json["childSubtreeAvailability"])?,
+            regions: regions(),
         })
     }
     fn index(depth: u32, x: u32, y: u32) -> u64 {
@@ -338,6 +378,12 @@ impl Subtree {
     }
     fn tile(&self, depth: u32, x: u32, y: u32) -> bool {
         depth < self.levels && self.tiles.get(Self::index(depth, x, y))
+    }
+    /// What the features of a tile reach over. Rows stand for the tiles that are there, so those before it are counted.
+    fn bounds(&self, depth: u32, x: u32, y: u32) -> Option<BoundingBox> {
+        let at = Self::index(depth, x, y);
+        let row = (0..at).filter(|&i| self.tiles.get(i)).count();
+        self.regions.as_ref()?.get(row).map(|r| BoundingBox::from_region(*r))
     }
     fn content(&self, depth: u32, x: u32, y: u32) -> bool {
         depth < self.levels && self.contents.get(Self::index(depth, x, y))

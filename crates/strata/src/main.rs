@@ -12,6 +12,7 @@ mod serve;
 mod shot;
 mod survey;
 mod synthetic;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -65,6 +66,8 @@ enum Command {
     /// Makes synthetic data on disk: a city, a survey delivery.
     #[command(subcommand)]
     Gen(Gen),
+    /// Opens the city in a window.
+    View(view::View),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -108,7 +111,8 @@ fn main() -> ExitCode {
     strata_ingest::guard_gdal();
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("STRATA_LOG").unwrap_or_else(|_| "warn,wgpu_hal=off,strata=info".into()),
+            tracing_subscriber::EnvFilter::try_from_env("STRATA_LOG")
+                .unwrap_or_else(|_| "warn,wgpu_hal=off,winit=error,strata=info".into()),
         )
         .with_writer(std::io::stderr)
         .init();
@@ -126,6 +130,7 @@ fn main() -> ExitCode {
         Command::Pipes(c) => analysis::run(&c, strata_pipes::ANALYSES),
         Command::Gen(Gen::City(c)) => synthetic::run(&c, cli.json),
         Command::Gen(Gen::Survey(c)) => survey::run(&c, cli.json),
+        Command::View(c) => view::run(&c),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

@@ -108,7 +108,7 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
 }
 
 /// Ellipsoidal heights that the tints of the ground span.
-fn terrain_heights(state: &CityState) -> Option<[f32; 2]> {
+pub fn terrain_heights(state: &CityState) -> Option<[f32; 2]> {
     let (snapshot, scope) = (state.engine.snapshot(), Scope::everything());
     let terrain = snapshot.layers(&scope).into_iter().find(|l| l.theme == Theme::Terrain)?;
     let b = snapshot.bounds(&terrain.id, &scope)?;
