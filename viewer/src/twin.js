@@ -28,20 +28,31 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
     } finally {
       flying.delete(url);
       dirty = true;
+      refill();
     }
+  };
+  // The line of requests is refilled as answers come, not with the pictures: a slow adapter has few of those.
+  const refill = () => {
+    if (stopped || document.hidden) return;
+    twin.tick(performance.now());
+    for (const url of twin.wanted(AT_ONCE - flying.size)) fetchOne(url);
   };
 
   // While tiles come in, the picture is renewed a few times a second, not for every tile: a slow adapter would do
-  // nothing else. A hand that moves the camera is answered at once.
+  // nothing else, so a picture takes a fifth of the time at most. A hand that moves the camera is answered at once.
   const WHILE_LOADING_MS = 400;
   let moved = true;
   let lastDraw = -Infinity;
+  let lastStep = 0;
+  let pictureMs = 0;
   const step = (now) => {
     if (stopped) return;
+    // The browser holds the next step back until the adapter has taken the last picture.
+    if (lastDraw === lastStep) pictureMs = now - lastStep;
+    lastStep = now;
     if (dirty && !document.hidden) {
-      twin.tick(now);
-      for (const url of twin.wanted(AT_ONCE - flying.size)) fetchOne(url);
-      if (moved || flying.size === 0 || now - lastDraw > WHILE_LOADING_MS) {
+      refill();
+      if (moved || flying.size === 0 || now - lastDraw > Math.max(WHILE_LOADING_MS, 5 * pictureMs)) {
         moved = false;
         lastDraw = now;
         dirty = !twin.frame(now);
