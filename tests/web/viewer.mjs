@@ -11,20 +11,8 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
   const address = page.url();
   await page.waitForTimeout(500);
   const clip = { x: 320, y: 60, width: 900, height: 500 };
-  // A page of its own does the sums, where no Content-Security-Policy stands in the way.
-  const sums = await page.context().newPage();
   const png = await page.screenshot({ path: shot, timeout: 180_000 });
-  const deviation = await sums.evaluate(async ([data, c]) => {
-    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
-    const canvas = new OffscreenCanvas(c.width, c.height);
-    const context = canvas.getContext('2d');
-    context.drawImage(image, -c.x, -c.y);
-    const { data: p } = context.getImageData(0, 0, c.width, c.height);
-    let [sum, squares, n] = [0, 0, 0];
-    for (let i = 0; i < p.length; i += 4) { const v = (p[i] + p[i + 1] + p[i + 2]) / 3; sum += v; squares += v * v; n += 1; }
-    return Math.sqrt(squares / n - (sum / n) ** 2);
-  }, [png.toString('base64'), clip]);
-  await sums.close();
+  const pageFirst = await page.evaluate('window.strataFirstPictureMs ?? null');
   const drawn = await page.evaluate('window.strataStats?.().drawn ?? 0');
   const labels = await page.locator('.labels span').count();
   const layers = await page.locator('[data-layer]').count();
@@ -50,6 +38,18 @@ const result = await withPage({ width: 1280, height: 720 }, async (page, errors)
   await page.evaluate('window.strata.twin.lose(), window.strata.twin.redraw(), window.strata = undefined');
   const back = await until(page, 'window.strata?.ready()', 120_000);
   const goesOn = back && (await page.evaluate('JSON.stringify(window.strata.twin.camera().target)')) === stood;
-  return { errors, goes_on_after_loss: goesOn, first_picture_ms: first, page_first_picture_ms: await page.evaluate('window.strataFirstPictureMs ?? null'), settled, drawn, spread: deviation, labels, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
+  // Last, for a page behind another draws no more: one of its own does the sums, where no Content-Security-Policy stands in the way.
+  const sums = await page.context().newPage();
+  const deviation = await sums.evaluate(async ([data, c]) => {
+    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const canvas = new OffscreenCanvas(c.width, c.height);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, -c.x, -c.y);
+    const { data: p } = context.getImageData(0, 0, c.width, c.height);
+    let [sum, squares, n] = [0, 0, 0];
+    for (let i = 0; i < p.length; i += 4) { const v = (p[i] + p[i + 1] + p[i + 2]) / 3; sum += v; squares += v * v; n += 1; }
+    return Math.sqrt(squares / n - (sum / n) ** 2);
+  }, [png.toString('base64'), clip]);
+  return { errors, goes_on_after_loss: goesOn, first_picture_ms: first, page_first_picture_ms: pageFirst, settled, drawn, spread: deviation, labels, layers, language_switched: languageSwitched, time_moved: timeMoved, card, token_left_address: !address.includes(token) };
 });
 console.log(JSON.stringify(result));

@@ -11,8 +11,9 @@ use std::{
 use strata_server::{CityState, Config, Limits};
 
 /// The scenes that the program brings along; a city's own folder `scenes/` adds to them.
-const SCENES: [(&str, &str); 11] = [
+const SCENES: [(&str, &str); 12] = [
     ("planner", include_str!("../../../scenes/planner.json")),
+    ("pipes", include_str!("../../../scenes/pipes.json")),
     ("01-city-day", include_str!("../../../scenes/01-city-day.json")),
     ("02-street-facades", include_str!("../../../scenes/02-street-facades.json")),
     ("03-winter-dahan", include_str!("../../../scenes/03-winter-dahan.json")),
