@@ -1,5 +1,5 @@
 # `make test` proves the program, `make bench` measures it beside its peers.
-.PHONY: build demo test bench pictures lint
+.PHONY: build demo test bench pictures lint client
 SHELL := /bin/bash
 CITY ?= var/changchun
 
@@ -15,7 +15,7 @@ test:
 	@tools/setup.sh test
 	cargo build --workspace --all-targets
 	@tools/viewer.sh
-	@cd tests/web && { [ -d node_modules ] || npm ci --no-audit --no-fund --silent; }
+	@cd tests/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; }
 	cargo test --workspace
 
 # The pictures of the documentation and the references of the picture tests, drawn anew (look at each before you commit it).
@@ -29,3 +29,7 @@ bench:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+# The typed client, from the description that the server itself gives.
+client: build
+	tools/client.sh $${CARGO_TARGET_DIR:-target}/debug/strata

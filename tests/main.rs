@@ -1,7 +1,9 @@
 //! End to end on the real binary. One test program, so that it is linked once.
 
 mod browser;
+mod client;
 mod command_line;
+mod curl;
 mod golden;
 mod http;
 mod judges;

@@ -302,12 +302,13 @@ impl District {
                 (&*p.road).into(),
             ];
             out.put(&l.pipe_points, &p.id, g.clone(), Interval::ALWAYS, values)?;
-            let watched = match (k.class, p.kind) {
-                ("JS" | "RQ" | "RL", "valve") => Some(("压力", "MPa")),
-                ("PS", "well") => Some(("液位", "m")),
+            let watched = match (k.class, p.kind, i % 40) {
+                ("JS" | "RQ" | "RL", "valve", 0) => Some(("压力", "MPa")),
+                ("PS", "well", 0) => Some(("液位", "m")),
+                (_, "well", 20) => Some(("井盖", "°")),
                 _ => None,
             };
-            if let (Some((quantity, unit)), 0) = (watched, i % 40) {
+            if let Some((quantity, unit)) = watched {
                 let values = vec![quantity.into(), unit.into(), "pipe_points".into(), numbered(p)];
                 out.put(&l.sensors, &format!("SE-{}", p.id), g, Interval::ALWAYS, values)?;
             }

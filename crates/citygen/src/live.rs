@@ -3,7 +3,7 @@
 //!
 //! A day has its rhythm in local time (UTC+8): pressure sinks when the city wakes and when it cooks, levels in drains
 //! rise then. Faults come in slots of half an hour: a burst (pressure falls at once and stays low), a surcharge (a level
-//! rises quickly), silence.
+//! rises quickly), a cover lifted, silence.
 
 use crate::dice::{For, hash, mix};
 use serde::Serialize;
@@ -19,6 +19,8 @@ const RARE: u64 = 250;
 pub enum FaultKind {
     Burst,
     Surcharge,
+    /// A manhole's cover is lifted.
+    CoverOpen,
     Silence,
 }
 
@@ -53,6 +55,7 @@ pub fn fault(seed: u64, sensor: &str, quantity: &str, at: Instant) -> Option<Fau
         (0, _) => FaultKind::Silence,
         (_, "压力") => FaultKind::Burst,
         (_, "液位") => FaultKind::Surcharge,
+        (_, "井盖") => FaultKind::CoverOpen,
         _ => FaultKind::Silence,
     };
     // It begins in the first five minutes and is over before the slot is.
@@ -76,6 +79,8 @@ pub fn reading(seed: u64, sensor: &str, quantity: &str, at: Instant) -> Option<f
     let value = match quantity {
         "压力" => 0.30 + 0.06 * own - 0.035 * demand + 0.004 * noise - if fault == Some(FaultKind::Burst) { 0.14 } else { 0.0 },
         "液位" => 0.25 + 0.30 * own + 0.12 * demand + 0.01 * noise + if fault == Some(FaultKind::Surcharge) { 1.2 } else { 0.0 },
+        // Tilt of the cover, degrees.
+        "井盖" => 0.6 + 0.4 * own + 0.2 * noise + if fault == Some(FaultKind::CoverOpen) { 70.0 } else { 0.0 },
         _ => return None,
     };
     Some((value * 1e4).round() / 1e4)
@@ -90,14 +95,15 @@ mod tests {
         let begin = Instant::from_ymd(2026, 1, 20).0;
         let (mut faults, mut readings, mut differ) = (0, 0, 0);
         for n in 0..500 {
-            let (id, quantity) = (format!("SE-{n}"), if n % 2 == 0 { "压力" } else { "液位" });
+            let (id, quantity) = (format!("SE-{n}"), ["压力", "液位", "井盖"][n % 3]);
             for slot in 0..20 {
                 let at = |ms: i64| Instant(begin + slot * SLOT_MS + ms);
                 let f = fault(7, &id, quantity, at(0));
                 assert_eq!(f, fault(7, &id, quantity, at(SLOT_MS - 1)), "one answer for the whole slot");
                 let calm = reading(7, &id, quantity, at(SLOT_MS - 1000));
                 let value = calm.expect("faults are over at the end of a slot");
-                assert!(if quantity == "压力" { (0.2..0.4).contains(&value) } else { (0.2..0.9).contains(&value) }, "{value}");
+                let calm_range = [("压力", 0.2..0.4), ("液位", 0.2..0.9), ("井盖", 0.4..1.2)].into_iter().find(|r| r.0 == quantity);
+                assert!(calm_range.expect("known").1.contains(&value), "{quantity} {value}");
                 readings += 1;
                 differ += usize::from(calm != reading(8, &id, quantity, at(SLOT_MS - 1000)));
                 let Some(f) = f else { continue };
@@ -108,6 +114,7 @@ mod tests {
                     FaultKind::Silence => assert_eq!(during, None),
                     // The fault before it in the last slot is over, so the step is the fault's own.
                     FaultKind::Burst => assert!(before.expect("a reading") - during.expect("a reading") > 0.1),
+                    FaultKind::CoverOpen => assert!(during.expect("a reading") > 60.0 && before.expect("a reading") < 2.0),
                     FaultKind::Surcharge => assert!(during.expect("a reading") - before.expect("a reading") > 1.0),
                 }
             }

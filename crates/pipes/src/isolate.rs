@@ -17,8 +17,8 @@ pub const ISOLATE: Analysis = Analysis {
     title_en: "Burst and isolation",
     title_zh: "爆管与关阀分析",
     about: "The smallest set of operable valves that shuts a place off, the next ring where a valve is stuck, the parts that lose supply though nobody meant them to, who is without and how many people, hydrants lost, and closed valves that would feed again what was cut off (segment and valve graph, Walski 1993).",
-    inputs: r#"{"type":"object","required":["at"],"properties":{
-        "at":{"description":"Id of a pipe or a pipe point, or a GeoJSON Point within 25 m of a pipe","format":"geojson-geometry"},
+    inputs: r#"{"type":"object","required":["place"],"properties":{
+        "place":{"description":"Where it breaks: id of a pipe or a pipe point, or a GeoJSON Point within 25 m of a pipe","format":"geojson-geometry"},
         "class":{"description":"JS, RQ or RL; that of the named object when absent","type":"string"},
         "stuck":{"description":"Valves that do not turn today","type":"array","items":{"type":"string"}},
         "closed":{"description":"Valves that stand closed","type":"array","items":{"type":"string"}},
@@ -178,8 +178,8 @@ fn count_answer((c, length_m): (Count, f64)) -> Value {
 fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let limit = ask::listed(inputs)?;
     let reach_m = ask::number(inputs, "reach_m", 0.0..=5_000.0)?.unwrap_or(REACH_M);
-    let net = Network::read(view, ask::joining(view, inputs, &["at"])?)?;
-    let at = ask::spot(&net, inputs, "at")?.ok_or_else(|| AnalysisError::input("/at", "the place of the burst is wanted"))?;
+    let net = Network::read(view, ask::joining(view, inputs, &["place"])?)?;
+    let at = ask::spot(&net, inputs, "place")?.ok_or_else(|| AnalysisError::input("/place", "the place of the burst is wanted"))?;
     let (valves, mut stuck) = asked_valves(&net, inputs)?;
     let users = Users::read(view, &net, reach_m)?;
     let segments = Segments::new(&net, valves);

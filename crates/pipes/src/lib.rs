@@ -18,7 +18,7 @@
 //! - [`excavate`]: a pit and what it touches; [`encroach`]: what is built on pipes; [`risk`]: age and what adds to it
 //! - [`planned`]: a drawn pipe against all of these at once
 //! - [`qc`]: the quality rules of a survey, and what a survey changes
-//! - [`statistics`]: how much of what, by any attribute
+//! - [`statistics`]: how much of what, by any attribute; [`supervision`]: how the whole stands against the rules
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
@@ -50,6 +50,7 @@ pub mod section;
 pub mod segments;
 pub mod statistics;
 pub mod storm;
+pub mod supervision;
 pub mod supply;
 pub mod trace;
 pub mod users;
@@ -78,4 +79,5 @@ pub const ANALYSES: &[&Analysis] = &[
     &qc::COMPARE,
     &pressures::HYDRAULICS,
     &storm::DRAINAGE,
+    &supervision::SUPERVISION,
 ];

@@ -58,15 +58,15 @@ pub struct Circumstances {
     pub occupied: bool,
     pub building_in_zone: bool,
     pub cover_fault: bool,
-    pub clearance_fault: bool,
+    pub clash: bool,
+    pub violation: bool,
 }
 
 /// The reasons of one pipe in `year`.
 pub fn reasons(p: &Pipe, year: i64, c: Circumstances) -> Vec<Reason> {
     let mut out = Vec::new();
-    if let (Some(built), Some((life, _))) = (p.year_built.filter(|y| (1850..=year).contains(y)), rules().life_years(p)) {
-        let used = (year - built) as f64 / life;
-        out.extend(reason("age", used - 0.5, format!("{} of {life:.0} years", year - built)));
+    if let (Some(age), Some((life, _))) = (age_years(p, year), rules().life_years(p)) {
+        out.extend(reason("age", age as f64 / life - 0.5, format!("{age} of {life:.0} years")));
     }
     match p.material.as_deref() {
         Some("铸铁" | "灰口铸铁" | "ZT" | "石棉" | "石棉水泥" | "SM") => {
@@ -79,7 +79,7 @@ pub fn reasons(p: &Pipe, year: i64, c: Circumstances) -> Vec<Reason> {
     out.extend(flag("occupied", c.occupied));
     out.extend(flag("gas-building", c.building_in_zone));
     out.extend(flag("cover", c.cover_fault));
-    out.extend(flag("clearance", c.clearance_fault));
+    out.extend(flag("clearance", c.clash || c.violation));
     let high = p.class == Class::Rq && p.pressure.is_some() && gas_classes(p.pressure.as_deref()).iter().all(|g| *g >= Gas::Shb);
     out.extend(flag("gas-pressure", high));
     out.sort_by(|a, b| b.points.total_cmp(&a.points));
@@ -93,6 +93,47 @@ fn level(score: f64) -> &'static str {
         s if s >= 20.0 => "medium",
         _ => "low",
     }
+}
+
+/// What the other analyses find of each of these pipes: neighbours outside of the list count too.
+pub(crate) fn circumstances(view: &View, all: &[Pipe]) -> Result<Vec<Circumstances>, AnalysisError> {
+    let b = plan_bounds(all.iter().map(|p| p.axis.as_slice()));
+    let mut found: Vec<Circumstances> = vec![Circumstances::default(); all.len()];
+    if !b.is_empty() {
+        // Neighbours outside the selection make a pipe's clearance too.
+        let around = crate::inputs::around(view, b, 5.0)?;
+        let mut mine: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        for (i, p) in all.iter().enumerate() {
+            mine.entry((p.layer.as_str(), p.id.as_str())).or_default().push(i);
+        }
+        let of = |n: u32| mine.get(&(around[n as usize].layer.as_str(), around[n as usize].id.as_str()));
+        let chosen: HashSet<u32> = (0..around.len() as u32).filter(|n| of(*n).is_some()).collect();
+        let chosen = (chosen.len() < around.len()).then_some(&chosen);
+        let pairs =
+            clearances(&Pieces::new(&around), chosen, Options::default()).map_err(|e| AnalysisError::TooLarge { reason: e.to_string() })?;
+        for f in &pairs {
+            for i in [f.a, f.b].into_iter().filter_map(of).flatten() {
+                found[*i].clash |= f.verdict == Verdict::Clash;
+                found[*i].violation |= f.verdict == Verdict::Violation;
+            }
+        }
+        let ground = Ground::around(view, b)?;
+        let ways = Carriageways::new(roads(view, b)?);
+        let short: Vec<bool> =
+            all.par_iter().map(|p| cover(0, p, &ground, &ways, CoverOptions::default()).is_some_and(|c| c.verdict.is_fault())).collect();
+        short.into_iter().enumerate().for_each(|(i, s)| found[i].cover_fault = s);
+        for e in encroachments(all, &buildings(view, Some(b.grown(60.0)), 0.0)?, 0.0) {
+            let c = &mut found[e.pipe as usize];
+            c.occupied |= e.kind == "occupied";
+            c.building_in_zone |= e.kind == "protection";
+        }
+    }
+    Ok(found)
+}
+
+/// Of a pipe whose year of building is known and believable.
+pub(crate) fn age_years(p: &Pipe, year: i64) -> Option<i64> {
+    p.year_built.filter(|y| (1850..=year).contains(y)).map(|y| year - y)
 }
 
 pub const RISK: Analysis = Analysis {
@@ -116,36 +157,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let limit = number(inputs, "limit", 100.0, 0.0, 100_000.0)? as usize;
     let all = selected(view, inputs)?;
     let year = i64::from(view.at.year());
-    let b = plan_bounds(all.iter().map(|p| p.axis.as_slice()));
-    let mut found: Vec<Circumstances> = vec![Circumstances::default(); all.len()];
-    if !b.is_empty() {
-        // Neighbours outside the selection make a pipe's clearance too.
-        let around = crate::inputs::around(view, b, 5.0)?;
-        let mut mine: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-        for (i, p) in all.iter().enumerate() {
-            mine.entry((p.layer.as_str(), p.id.as_str())).or_default().push(i);
-        }
-        let of = |n: u32| mine.get(&(around[n as usize].layer.as_str(), around[n as usize].id.as_str()));
-        let chosen: HashSet<u32> = (0..around.len() as u32).filter(|n| of(*n).is_some()).collect();
-        let chosen = (chosen.len() < around.len()).then_some(&chosen);
-        let pairs =
-            clearances(&Pieces::new(&around), chosen, Options::default()).map_err(|e| AnalysisError::TooLarge { reason: e.to_string() })?;
-        for f in pairs.iter().filter(|f| matches!(f.verdict, Verdict::Clash | Verdict::Violation)) {
-            for i in [f.a, f.b].into_iter().filter_map(of).flatten() {
-                found[*i].clearance_fault = true;
-            }
-        }
-        let ground = Ground::around(view, b)?;
-        let ways = Carriageways::new(roads(view, b)?);
-        let short: Vec<bool> =
-            all.par_iter().map(|p| cover(0, p, &ground, &ways, CoverOptions::default()).is_some_and(|c| c.verdict.is_fault())).collect();
-        short.into_iter().enumerate().for_each(|(i, s)| found[i].cover_fault = s);
-        for e in encroachments(&all, &buildings(view, Some(b.grown(60.0)), 0.0)?, 0.0) {
-            let c = &mut found[e.pipe as usize];
-            c.occupied |= e.kind == "occupied";
-            c.building_in_zone |= e.kind == "protection";
-        }
-    }
+    let found = circumstances(view, &all)?;
     let mut scored: Vec<(f64, usize, Vec<Reason>)> = all
         .iter()
         .enumerate()
@@ -157,7 +169,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut levels: BTreeMap<&str, u64> = BTreeMap::new();
     scored.iter().for_each(|s| *levels.entry(level(s.0)).or_default() += 1);
-    let age = |p: &Pipe| p.year_built.filter(|y| (1850..=year).contains(y)).map(|y| year - y);
+    let age = |p: &Pipe| age_years(p, year);
     let over = all.iter().filter(|p| matches!((age(p), rules().life_years(p)), (Some(a), Some((l, _))) if a as f64 > l)).count();
     Ok(json!({
         "levels": levels, "over_age": over, "checked": all.len(), "more": scored.len().saturating_sub(limit),

@@ -256,7 +256,7 @@ fn a_burst_in_the_district_names_valves_users_and_hydrants() {
     let people: Vec<f64> = worst["worst"].as_array().unwrap().iter().map(|w| w["lost"]["people"].as_f64().unwrap()).collect();
     assert!(people.len() == 5 && people[0] > 0.0 && people.windows(2).all(|w| w[0] >= w[1]));
     let broken = worst["worst"][0]["pipe"].as_str().unwrap();
-    let answer = city.ask(&ISOLATE, json!({ "at": broken })).unwrap();
+    let answer = city.ask(&ISOLATE, json!({ "place": broken })).unwrap();
     assert_eq!(answer["lost"]["people"].as_f64(), Some(people[0]));
     println!("{}", json!({ "close": answer["close"].as_array().unwrap().len(), "lost": answer["lost"], "cut_off": answer["cut_off"] }));
     let (close, pipes) = (answer["close"].as_array().unwrap(), answer["pipes"].as_array().unwrap());
@@ -293,7 +293,7 @@ fn a_burst_in_the_district_names_valves_users_and_hydrants() {
     assert_eq!(&of(&answer["close"], "") | &of(&answer["dry"], ""), owned(&border));
     // The next ring: with the first valve stuck, more is lost, as the first answer foretold.
     let first = close[0]["id"].as_str().unwrap();
-    let next = city.ask(&ISOLATE, json!({ "at": broken, "stuck": [first] })).unwrap();
+    let next = city.ask(&ISOLATE, json!({ "place": broken, "stuck": [first] })).unwrap();
     let more = next["lost"]["length_m"].as_f64().unwrap() - answer["lost"]["length_m"].as_f64().unwrap();
     assert!(more > 0.0 && (more - close[0]["if_stuck"]["length_m"].as_f64().unwrap()).abs() < 0.01, "{more}");
     assert_eq!(next["passed"][0]["id"], first);
@@ -341,35 +341,35 @@ fn bad_questions_and_odd_networks_get_clear_answers() {
     h.pipe("b", "JS", &[[50.0, 0.0, 0.0], [100.0, 0.0, 0.0]], &ends("V", "E"));
     h.pipe("loop", "JS", &[[100.0, 0.0, 0.0], [110.0, 9.0, 0.0], [100.0, 0.0, 0.0]], &ends("E", "E"));
     // No source: nothing is fed, so nothing need be closed, and nothing is lost unmeant.
-    let answer = h.city().ask(&ISOLATE, json!({ "at": "loop" })).unwrap();
+    let answer = h.city().ask(&ISOLATE, json!({ "place": "loop" })).unwrap();
     assert_eq!((answer["fed"].as_bool(), answer["close"].as_array().unwrap().len()), (Some(false), 0));
     assert_eq!((answer["dry"][0]["id"].as_str(), answer["pipes"].as_array().unwrap().len()), (Some("V"), 2));
     h.point("S", "JS", "source", [0.0, 0.0, 0.0]);
     let city = h.city();
-    let answer = city.ask(&ISOLATE, json!({ "at": "b" })).unwrap();
+    let answer = city.ask(&ISOLATE, json!({ "place": "b" })).unwrap();
     assert_eq!(answer["close"][0]["id"], "V");
     assert!((answer["lost"]["length_m"].as_f64().unwrap() - 50.0 - 2.0 * 181f64.sqrt()).abs() < 0.001);
     // The valve stuck: the source itself must stop.
-    let answer = city.ask(&ISOLATE, json!({ "at": "b", "stuck": ["V"] })).unwrap();
+    let answer = city.ask(&ISOLATE, json!({ "place": "b", "stuck": ["V"] })).unwrap();
     assert_eq!((answer["sources_inside"].as_u64(), answer["passed"][0]["id"].as_str()), (Some(1), Some("V")));
     // The valve itself broken.
-    let answer = city.ask(&ISOLATE, json!({ "at": "V" })).unwrap();
+    let answer = city.ask(&ISOLATE, json!({ "place": "V" })).unwrap();
     assert_eq!((answer["pipes"].as_array().unwrap().len(), answer["sources_inside"].as_u64()), (3, Some(1)));
     // Valves at pipe ends, instead of the points.
-    let answer = city.ask(&ISOLATE, json!({ "at": "b", "valves": [{ "pipe": "a", "point": "S" }] })).unwrap();
+    let answer = city.ask(&ISOLATE, json!({ "place": "b", "valves": [{ "pipe": "a", "point": "S" }] })).unwrap();
     assert_eq!((answer["close"][0]["pipe"].as_str(), answer["close"][0]["point"].as_str()), (Some("a"), Some("S")));
     for (inputs, place) in [
-        (json!({ "class": "JS" }), "/at"),
-        (json!({ "at": "b", "valves": 7 }), "/valves"),
-        (json!({ "at": "b", "valves": [{ "pipe": "a" }] }), "/valves/0"),
-        (json!({ "at": "b", "valves": [{ "pipe": "a", "point": "E" }] }), "/valves/0"),
-        (json!({ "at": "b", "stuck": [1] }), "/stuck"),
-        (json!({ "at": "b", "reach_m": -5 }), "/reach_m"),
+        (json!({ "class": "JS" }), "/place"),
+        (json!({ "place": "b", "valves": 7 }), "/valves"),
+        (json!({ "place": "b", "valves": [{ "pipe": "a" }] }), "/valves/0"),
+        (json!({ "place": "b", "valves": [{ "pipe": "a", "point": "E" }] }), "/valves/0"),
+        (json!({ "place": "b", "stuck": [1] }), "/stuck"),
+        (json!({ "place": "b", "reach_m": -5 }), "/reach_m"),
     ] {
         let e = city.ask(&ISOLATE, inputs.clone()).unwrap_err().to_string();
         assert!(e.starts_with(place), "{inputs}: {e}");
     }
-    for inputs in [json!({ "at": "nobody" }), json!({ "at": "b", "stuck": ["E"] }), json!({ "at": "b", "closed": ["nobody"] })] {
+    for inputs in [json!({ "place": "nobody" }), json!({ "place": "b", "stuck": ["E"] }), json!({ "place": "b", "closed": ["nobody"] })] {
         let e = city.ask(&ISOLATE, inputs.clone()).unwrap_err();
         assert!(matches!(e, strata_engine::AnalysisError::Missing { .. }), "{inputs}: {e}");
     }

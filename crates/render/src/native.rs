@@ -109,7 +109,7 @@ pub(crate) const FADE_S: f64 = 0.25;
 /// Requests under way at once, and threads that fetch.
 const AT_ONCE: usize = 8;
 const FETCHERS: usize = 2;
-const UPLOAD_MS: u64 = 12;
+const UPLOAD: Duration = Duration::from_millis(12);
 const WHILE_LOADING: Duration = Duration::from_millis(300);
 /// A script's clock: every frame is a thirtieth of a second, however long it takes.
 const SCRIPT_STEP_S: f64 = 1.0 / 30.0;
@@ -434,7 +434,7 @@ impl App {
             }
             self.dirty = true;
         }
-        self.upload();
+        self.upload(Duration::from_secs_f64(real));
         let handles = self.handles();
         let Some(screen) = &mut self.screen else { return };
         let renderer = &screen.renderer;
@@ -445,7 +445,8 @@ impl App {
             screen.renderer.release(*handle);
             self.layer_of.remove(handle);
         }
-        for request in self.stage.stream.wanted(AT_ONCE.saturating_sub(self.flying)) {
+        // What has come and waits for its upload counts: decoded tiles would pile up where pictures take long.
+        for request in self.stage.stream.wanted(AT_ONCE.saturating_sub(self.flying + self.arrived.len())) {
             self.stage.stream.started(&request.url);
             self.flying += 1;
             let _ = self.errands.send(request.url);
@@ -477,10 +478,10 @@ impl App {
         }
         self.play(event_loop);
     }
-    /// As many of the answers as fit into a part of a frame.
-    fn upload(&mut self) {
+    /// As many of the answers as fit into a part of a frame; a picture that takes long leaves them more.
+    fn upload(&mut self, last_frame: Duration) {
         let Some(screen) = &mut self.screen else { return };
-        let until = Clock::now() + Duration::from_millis(UPLOAD_MS);
+        let until = Clock::now() + (last_frame / 4).max(UPLOAD);
         self.arrived.reverse();
         while let Some(came) = self.arrived.pop() {
             let Some(ready) = self.stage.stream.provide(&came.url, came.bytes) else { continue };

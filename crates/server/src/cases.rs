@@ -60,6 +60,22 @@ pub fn list(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::json(&json!({ "cases": all })).never_kept())
 }
 
+/// Cases whose clock has run out, the longest overdue first.
+pub(crate) fn overdue(state: &CityState, store: &Store) -> Result<Vec<Value>, Problem> {
+    let calendar = calendar();
+    let mut out = Vec::new();
+    for case in store.cases(None, 100_000, 0)? {
+        let d = definition(&case.definition)?;
+        let clock = CaseView::of(&d, &case, &calendar, state.now()).clock;
+        let (Some(left), Some(due)) = (clock.days_left.filter(|n| *n < 0), clock.due_day) else { continue };
+        let due = Instant(i64::from(due) * 86_400_000).to_string();
+        let titles = d.state(case.state()).map(|s| json!({ "title_zh": s.title_zh, "title_en": s.title_en }));
+        out.push((left, json!({ "id": case.id, "title": case.title, "state": case.state(), "state_title": titles, "due": due.get(..10), "days_over": -left })));
+    }
+    out.sort_by_key(|(left, _)| *left);
+    Ok(out.into_iter().map(|(_, v)| v).collect())
+}
+
 pub fn get(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     let case = state.store().case(ask.part("id"))?;
     Ok(Reply::json(&shown(state, &case, true)?).never_kept())

@@ -36,6 +36,7 @@ mod processes;
 mod proposals;
 mod relief;
 mod reply;
+mod report;
 mod router;
 mod routes;
 mod sta;

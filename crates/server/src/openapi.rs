@@ -1,11 +1,58 @@
 //! The API's description, made from the table of routes.
 
-use crate::{Access, Answer, Ask, CityState, Problem, ROUTES, Reply, Verb, items, problem, reply::OPENAPI};
+use crate::{Access, Answer, Ask, CityState, Problem, ROUTES, Reply, Verb, items, problem, processes, reply::OPENAPI};
 use serde_json::{Map, Value, json};
+use strata_engine::Analysis;
 
 /// A path that takes all the rest is a parameter like any other to OpenAPI.
 pub fn template(path: &str) -> String {
     path.replace("{*", "{")
+}
+
+const EXECUTION: &str = "/ogc/processes/{id}/execution";
+
+/// One process's execution: the common operation with its own name, inputs and outputs.
+fn execution(common: &Value, a: &Analysis) -> Value {
+    let mut inputs = processes::inputs(a);
+    inputs["additionalProperties"] = false.into();
+    oas30(&mut inputs);
+    let mut outputs: Value = serde_json::from_str(a.outputs).unwrap_or(Value::Null);
+    oas30(&mut outputs);
+    let mut out = common.clone();
+    out["operationId"] = format!("execute-{}", a.id).into();
+    out["summary"] = format!("{} {}", a.title_en, a.title_zh).into();
+    out["description"] = a.about.into();
+    out["parameters"] = json!([]);
+    let body = json!({ "type": "object", "required": ["inputs"], "properties": { "inputs": inputs } });
+    out["requestBody"]["content"]["application/json"]["schema"] = body;
+    out["responses"]["200"]["content"]["application/json"]["schema"] = outputs;
+    out
+}
+
+/// OpenAPI 3.0 has one `type` each, `nullable` beside it, and no list without `items`.
+fn oas30(schema: &mut Value) {
+    if let Some(types) = schema.get("type").and_then(Value::as_array).cloned() {
+        let kinds: Vec<&Value> = types.iter().filter(|t| **t != "null").collect();
+        let nullable = kinds.len() < types.len();
+        let one = (kinds.len() == 1).then(|| kinds[0].clone());
+        if let Some(s) = schema.as_object_mut() {
+            match one {
+                Some(t) => s.insert("type".into(), t),
+                None => s.remove("type"),
+            };
+            if nullable {
+                s.insert("nullable".into(), true.into());
+            }
+        }
+    }
+    if schema["type"] == "array" && schema.get("items").is_none() {
+        schema["items"] = json!({});
+    }
+    match schema {
+        Value::Object(o) => o.values_mut().for_each(oas30),
+        Value::Array(a) => a.iter_mut().for_each(oas30),
+        _ => {}
+    }
 }
 
 pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
@@ -28,6 +75,10 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
                 "$count" => json!({ "type": "boolean" }),
                 "resultFormat" | "$resultFormat" => json!({ "type": "string", "enum": ["dataArray"] }),
                 "offset" | "after" | "v" => json!({ "type": "integer", "minimum": 0 }),
+                "f" if route.path.starts_with("/api/reports") => {
+                    json!({ "type": "string", "enum": ["html", "docx", "json"], "default": "html" })
+                }
+                "lang" => json!({ "type": "string", "enum": ["zh", "en"], "default": "zh" }),
                 "f" => json!({ "type": "string", "enum": ["json", "geojson"] }),
                 "resultType" => json!({ "type": "string", "enum": ["results", "hits"] }),
                 "filter-lang" => json!({ "type": "string", "enum": ["cql2-text"] }),
@@ -62,8 +113,15 @@ pub fn document(state: &CityState, _: &Ask) -> Result<Reply, Problem> {
             Verb::Post => "post",
             Verb::Delete => "delete",
         };
-        if let Some(path) = paths.entry(template(route.path)).or_insert_with(|| json!({})).as_object_mut() {
-            path.insert(verb.into(), operation);
+        // Each process has inputs and outputs of its own: a path for each, so that generated clients have types.
+        let described: Vec<(String, Value)> = match route.path {
+            EXECUTION => processes::all().map(|a| (EXECUTION.replace("{id}", a.id), execution(&operation, a))).collect(),
+            path => vec![(template(path), operation)],
+        };
+        for (path, operation) in described {
+            if let Some(path) = paths.entry(path).or_insert_with(|| json!({})).as_object_mut() {
+                path.insert(verb.into(), operation);
+            }
         }
     }
     let codes: Vec<Value> =

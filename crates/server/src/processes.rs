@@ -8,9 +8,16 @@ use serde_json::{Map, Value, json};
 use strata_engine::{Analysis, AnalysisError, View};
 use strata_model::{Instant, WorkingFrame};
 
-fn all() -> impl Iterator<Item = &'static Analysis> {
+pub fn all() -> impl Iterator<Item = &'static Analysis> {
     strata_pipes::ANALYSES.iter().copied()
 }
+
+/// What every process takes.
+const COMMON: [(&str, &str); 3] = [
+    ("at", "Moment of the world: a date or RFC 3339 time; now when absent"),
+    ("proposal", "Id of a proposal to lay over the city"),
+    ("crs", "System of the geometries that go in and come out; CRS84 when absent"),
+];
 
 fn find(id: &str) -> Result<&'static Analysis, Problem> {
     all().find(|a| a.id == id).ok_or_else(Problem::not_found)
@@ -52,15 +59,20 @@ fn described(schema: &str, inputs: bool) -> Value {
         out.insert(name.clone(), json!({ "title": name, "description": member["description"], "schema": member, "minOccurs": least }));
     }
     if inputs {
-        for (name, about) in [
-            ("at", "Moment of the world: a date or RFC 3339 time; now when absent"),
-            ("proposal", "Id of a proposal to lay over the city"),
-            ("crs", "System of the geometries that go in and come out; CRS84 when absent"),
-        ] {
+        for (name, about) in COMMON {
             out.insert(name.into(), json!({ "title": name, "description": about, "schema": { "type": "string" }, "minOccurs": 0 }));
         }
     }
     out.into()
+}
+
+/// The schema of all that an execution takes: the process's own inputs and the common ones.
+pub fn inputs(a: &Analysis) -> Value {
+    let mut schema: Value = serde_json::from_str(a.inputs).unwrap_or(Value::Null);
+    for (name, about) in COMMON {
+        schema["properties"][name] = json!({ "description": about, "type": "string" });
+    }
+    schema
 }
 
 #[derive(serde::Deserialize)]

@@ -3,7 +3,7 @@
 use crate::{
     Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
-    sta,
+    report, sta,
 };
 use crate::{
     alarm,
@@ -160,6 +160,7 @@ pub const ROUTES: &[Route] = &[
     write("/api/cases", true, cases::open, "Opens a case"),
     kept(get("/api/cases/{id}", &[], JSON, cases::get, "One case with its events, clocks and open steps")),
     write("/api/cases/{id}/steps", true, cases::step, "Takes a step of a case"),
+    kept(get("/api/reports/pipes", &["f", "lang", "at"], "*/*", report::pipes, "Supervision of pipes on paper: f=html, docx or json")),
     kept(get("/api/audit", &["after", "limit"], JSON, api::audit, "The audit log")),
     kept(get("/api/session", &[], JSON, api::who, "Who is signed in")),
     session(Verb::Post, Access::Anyone, true, api::sign_in, "Signs in with the city's token"),

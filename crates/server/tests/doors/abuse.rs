@@ -3,6 +3,7 @@ use axum::{
     body::Body,
     http::{Request, header::HeaderName},
 };
+use serde_json::Value;
 use strata_server::{Limits, ROUTES};
 
 /// Address, expected status, expected code (empty: a good answer). Rows as in the abuse catalogue.
@@ -201,6 +202,25 @@ async fn the_description_names_every_door() {
     assert_eq!(api["openapi"], "3.0.3");
     for route in ROUTES {
         let verb = format!("{:?}", route.verb).to_lowercase();
-        assert!(api["paths"][route.path.replace("{*", "{")][&verb]["summary"].is_string(), "{verb} {}", route.path);
+        // A process is run at a path of its own.
+        let path = route.path.replace("{*", "{").replace("processes/{id}/execution", "processes/trace/execution");
+        assert!(api["paths"][&path][&verb]["summary"].is_string(), "{verb} {path}");
     }
+    for a in strata_pipes::ANALYSES {
+        let run = &api["paths"][format!("/ogc/processes/{}/execution", a.id)]["post"];
+        let inputs = &run["requestBody"]["content"]["application/json"]["schema"]["properties"]["inputs"];
+        assert_eq!(inputs["properties"]["proposal"]["type"], "string", "{run}");
+    }
+    // OpenAPI 3.0 knows no lists of types.
+    fn one_type(v: &Value, at: &str) {
+        match v {
+            Value::Object(o) => o.iter().for_each(|(k, v)| {
+                assert!(k != "type" || !v.is_array(), "{at}/{k}: {v}");
+                one_type(v, &format!("{at}/{k}"));
+            }),
+            Value::Array(a) => a.iter().for_each(|v| one_type(v, at)),
+            _ => {}
+        }
+    }
+    one_type(&api, "");
 }

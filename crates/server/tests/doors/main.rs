@@ -10,6 +10,7 @@ mod features;
 mod listener;
 mod mqtt;
 mod processes;
+mod report;
 mod sensorthings;
 mod stream;
 mod tiles;
