@@ -16,7 +16,10 @@ export async function withPage(size, work) {
     const harmless = /READ-usage buffer|GPU stall|Automatic fallback to software WebGL|GL Driver Message/;
     page.on('console', (m) => { if (m.type() === 'error' && !harmless.test(m.text())) errors.push(m.text()); });
     page.on('pageerror', (e) => errors.push(String(e)));
-    return await work(page, errors);
+    // What hangs says so, instead of holding up every other test.
+    let alarm;
+    const late = new Promise((_, no) => { alarm = setTimeout(() => no(new Error(`nothing came of the page in 10 minutes; it said ${JSON.stringify(errors)}`)), 600_000); });
+    return await Promise.race([work(page, errors), late]).finally(() => clearTimeout(alarm));
   } finally {
     await browser.close();
   }

@@ -47,6 +47,9 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
   let pictureMs = 0;
   const step = (now) => {
     if (stopped) return;
+    // Asked at every step: a loss is told some time after the picture that met it.
+    const lost = document.hidden ? null : twin.lost();
+    if (lost) { stopped = true; events.lost?.(lost); return; }
     // The browser holds the next step back until the adapter has taken the last picture.
     if (lastDraw === lastStep) pictureMs = now - lastStep;
     lastStep = now;
@@ -59,8 +62,6 @@ export async function openTwin(canvas, scene, { anchors, centre }, events) {
         frames += 1;
         const stats = JSON.parse(twin.stats());
         if (stats.fault) console.warn(`strata: ${stats.fault}`);
-        const lost = twin.lost();
-        if (lost && !document.hidden) { stopped = true; events.lost?.(lost); return; }
         events.frame?.({ ...stats, flying: flying.size });
         if (first && stats.drawn > 0) {
           first = false;

@@ -2,7 +2,7 @@ use crate::{
     EngineError, Snapshot,
     delta::{Delta, last_words},
     error::io,
-    segment::{self, Row, Segment, place, set_aside},
+    segment::{Row, Segment, Spool, place, set_aside},
     state::{LayerState, State},
 };
 use std::{
@@ -74,7 +74,8 @@ impl Engine {
 
     /// Builds a new segment from all rows of a layer, old versions included; `rows` pushes them into the sink it is given.
     /// Rows after `covers` are left out, ends after `covers` count as open. Changes after `covers` that were applied
-    /// already stay in the delta. All or nothing: on an error the earlier segment stays.
+    /// already stay in the delta. All or nothing: on an error the earlier segment stays. Memory: one batch of rows and some
+    /// 200 bytes for each; the rows themselves wait on the disk beside the segments.
     pub fn build(
         &self,
         layer: Arc<Layer>,
@@ -82,7 +83,7 @@ impl Engine {
         rows: &mut dyn FnMut(&mut Sink<'_>) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let _one = self.building();
-        let mut taken: Vec<Row> = Vec::new();
+        let mut taken = Spool::new(&self.dir, &layer, covers)?;
         rows(&mut |mut row| {
             if row.since > covers || row.until.is_some_and(|u| u <= row.since) {
                 return Ok(());
@@ -91,11 +92,9 @@ impl Engine {
             if taken.len() >= u32::MAX as usize {
                 return Err(EngineError::TooManyRows { layer: layer.id.clone(), limit: u32::MAX });
             }
-            taken.push(Row::new(&layer, row)?);
-            Ok(())
+            taken.push(Row::new(&layer, row)?)
         })?;
-        segment::write(&self.dir, &layer, covers, &taken)?;
-        drop(taken);
+        taken.finish(&self.dir, covers)?;
         let segment = Arc::new(Segment::open(&self.dir, &layer.id, covers)?);
         {
             let mut guard = self.write();

@@ -183,3 +183,42 @@ fn new_fields_keep_the_old_values_by_name() {
         assert_eq!(f.attributes, vec![Value::Null, format!("n{n}").into(), Value::Null, n.into(), true.into()]);
     }
 }
+
+/// More rows than are held in memory: they wait on the disk, come back in their own order, and leave nothing behind.
+#[test]
+fn rows_of_many_batches_are_what_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let (mut slow, engine) = (Slow::default(), Engine::open(dir.path()).unwrap());
+    let n = 40_000;
+    for k in 0..n {
+        let p = [rng.random_range(0.0..4000.0), rng.random_range(0.0..4000.0), rng.random_range(0.0..50.0)];
+        // Every tenth one is the older word about the one before.
+        let (of, since, until) = if k % 10 == 9 { (k - 1, 1, Some(Version(2))) } else { (k, 2, None) };
+        let mut feature = put(of, p);
+        if k % 7 == 0 {
+            feature.attributes[0] = Value::Null;
+        }
+        slow.rows.push(FeatureVersion { feature, since: Version(since), until });
+    }
+    engine.build(layer("buildings"), Version(2), &mut |sink| slow.rows.iter().cloned().try_for_each(&mut *sink)).unwrap();
+    let left: Vec<String> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(left.len() == 2 && left.iter().all(|f| f.starts_with("buildings-2.") && !f.ends_with(".part")), "{left:?}");
+    let (snapshot, layer) = (engine.snapshot(), layer("buildings"));
+    for version in [None, Some(Version(1))] {
+        for _ in 0..40 {
+            let at = [rng.random_range(0.0..4000.0), rng.random_range(0.0..4000.0), 0.0];
+            let side = rng.random_range(10.0..600.0);
+            let mut q = all();
+            q.bounds = Some(Bounds3 { min: at, max: [at[0] + side, at[1] + side, 50.0] });
+            q.version = version;
+            let mut found = snapshot.query(&q).unwrap().features;
+            found.sort_by(|a, b| a.id.cmp(&b.id));
+            assert_eq!(found, slow.query(&layer, &q, Version(2)));
+        }
+    }
+    for k in [0, 8, 16_384, 39_998] {
+        let (id, scope) = (FeatureId::new(format!("f{k}")), Scope::everything());
+        assert_eq!(snapshot.history(&self::id("buildings"), &id, &scope).unwrap(), slow.history(&layer, &id, &scope));
+    }
+}

@@ -10,4 +10,4 @@ mod write;
 
 pub(crate) use read::{Segment, Texts, place, set_aside};
 pub(crate) use row::{Row, fitted, row_box};
-pub(crate) use write::write;
+pub(crate) use write::Spool;

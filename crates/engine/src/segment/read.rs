@@ -3,6 +3,7 @@ use crate::{EngineError, error::io, index::IndexView, map};
 use arrow::{
     array::{Array, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray},
     buffer::{Buffer, ScalarBuffer},
+    datatypes::Schema,
     ipc::{
         convert::fb_to_schema,
         reader::{FileDecoder, read_footer_length},
@@ -33,6 +34,27 @@ pub(crate) fn set_aside(dir: &Path, layer: &LayerId, covers: Version) -> Result<
         }
     }
     Ok(())
+}
+
+/// The batches of an Arrow file as they lie in its map: nothing is copied.
+pub(super) fn record_batches(arrow: &Buffer) -> Result<(Arc<Schema>, Vec<RecordBatch>), String> {
+    let short = || "it ends too early".to_owned();
+    let bytes = arrow.as_slice();
+    let trailer = bytes.last_chunk::<10>().ok_or_else(short)?;
+    let footer_len = read_footer_length(*trailer).map_err(|e| e.to_string())?;
+    let footer_at = bytes.len().checked_sub(10 + footer_len).ok_or_else(short)?;
+    let footer = root_as_footer(&bytes[footer_at..bytes.len() - 10]).map_err(|e| e.to_string())?;
+    let schema = Arc::new(fb_to_schema(footer.schema().ok_or_else(|| "it has no schema".to_owned())?));
+    let decoder = FileDecoder::new(schema.clone(), footer.version());
+    let mut out = Vec::new();
+    for block in footer.recordBatches().iter().flatten() {
+        let (at, len) = (block.offset() as usize, block.bodyLength() as usize + block.metaDataLength() as usize);
+        if at.checked_add(len).is_none_or(|end| end > bytes.len()) {
+            return Err(short());
+        }
+        out.extend(decoder.read_record_batch(block, &arrow.slice_with_length(at, len)).map_err(|e| e.to_string())?);
+    }
+    Ok((schema, out))
 }
 
 /// Rows of one layer, mapped. Row numbers are those of the index.
@@ -84,28 +106,14 @@ impl Segment {
         if arrow.len() as u64 != head.arrow_len || crc32fast::hash(arrow.as_slice()) != head.arrow_crc {
             return Err("the checksum does not fit".into());
         }
-        let short = || "it ends too early".to_owned();
-        let bytes = arrow.as_slice();
-        let trailer = bytes.last_chunk::<10>().ok_or_else(short)?;
-        let footer_len = read_footer_length(*trailer).map_err(|e| e.to_string())?;
-        let footer_at = bytes.len().checked_sub(10 + footer_len).ok_or_else(short)?;
-        let footer = root_as_footer(&bytes[footer_at..bytes.len() - 10]).map_err(|e| e.to_string())?;
-        let schema = Arc::new(fb_to_schema(footer.schema().ok_or_else(|| "it has no schema".to_owned())?));
+        let (schema, read) = record_batches(arrow)?;
         let text = schema.metadata().get("strata:layer").ok_or_else(|| "it names no layer".to_owned())?;
         let layer: Layer = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        let decoder = FileDecoder::new(schema, footer.version());
         let (mut batches, mut starts, mut rows) = (Vec::new(), Vec::new(), 0usize);
-        for block in footer.recordBatches().iter().flatten() {
-            let (at, len) = (block.offset() as usize, block.bodyLength() as usize + block.metaDataLength() as usize);
-            if at.checked_add(len).is_none_or(|end| end > bytes.len()) {
-                return Err(short());
-            }
-            let Some(batch) = decoder.read_record_batch(block, &arrow.slice_with_length(at, len)).map_err(|e| e.to_string())? else {
-                continue;
-            };
+        for batch in &read {
             starts.push(rows as u32);
             rows += batch.num_rows();
-            batches.push(Batch::of(&batch, layer.fields.len()).ok_or_else(|| "a column has another type".to_owned())?);
+            batches.push(Batch::of(batch, layer.fields.len()).ok_or_else(|| "a column has another type".to_owned())?);
         }
         if rows != head.rows || head.by_id.iter().any(|&r| r as usize >= rows) {
             return Err("it has other rows than its index".into());

@@ -1,19 +1,24 @@
 use super::{
     head::{Facts, write_index},
-    read::place,
+    read::{place, record_batches},
     row::Row,
 };
-use crate::{EngineError, error::io, index};
+use crate::{EngineError, error::io, index, map};
 use arrow::{
-    array::{ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Array, Int64Builder, RecordBatch, StringBuilder},
-    datatypes::{DataType, Field, Schema},
+    array::{
+        ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Array, Int64Builder, RecordBatch, StringArray,
+        StringBuilder,
+    },
+    compute::interleave_record_batch,
+    datatypes::{DataType, Field, Int64Type, Schema},
+    error::ArrowError,
     ipc::writer::FileWriter,
 };
 use std::{
     collections::HashMap,
     fs::{self, File},
     io::{BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use strata_model::{Bounds3, FieldKind, Layer, Value, Version};
@@ -22,27 +27,143 @@ use strata_model::{Bounds3, FieldKind, Layer, Value, Version};
 const BATCH_ROWS: usize = 16_384;
 const BATCH_BYTES: usize = 256 << 20;
 
-/// Writes the pair of files and puts them in their place. The index file is renamed last.
-pub(crate) fn write(dir: &Path, layer: &Layer, covers: Version, rows: &[Row]) -> Result<(), EngineError> {
-    let boxes: Vec<index::RowBox> = rows.iter().map(|r| r.at).collect();
-    let built = index::build(&boxes);
-    let (arrow, index) = place(dir, &layer.id, covers);
-    let aside = |path: &Path| path.with_extension(format!("{}.part", path.extension().unwrap_or_default().to_string_lossy()));
-    let (arrow_part, index_part) = (aside(&arrow), aside(&index));
-    let (arrow_crc, arrow_len) = write_arrow(&arrow_part, layer, rows, &built.order)?;
-    let mut by_id: Vec<u32> = (0..rows.len() as u32).collect();
-    let given = |new: u32| &rows[built.order[new as usize] as usize];
-    by_id.sort_unstable_by(|&a, &b| given(a).id.cmp(&given(b).id).then(given(a).since.cmp(&given(b).since)).then(a.cmp(&b)));
-    let mut open_bounds = Bounds3::EMPTY;
-    for r in rows.iter().filter(|r| r.until.is_none() && !r.at.bounds.is_empty()) {
-        open_bounds.merge(&r.at.bounds);
+/// Rows as they come, on the disk in the given order until their own is known. In memory are one batch, the boxes of all
+/// rows (64 bytes each), and at the end the index.
+pub(crate) struct Spool<'a> {
+    layer: &'a Layer,
+    schema: Arc<Schema>,
+    path: PathBuf,
+    /// `None` as long as one batch is enough.
+    file: Option<FileWriter<BufWriter<File>>>,
+    waiting: Vec<Row>,
+    waiting_bytes: usize,
+    boxes: Vec<index::RowBox>,
+    open_bounds: Bounds3,
+}
+
+impl Drop for Spool<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path); // mostly there is none; what a kill leaves goes with the next opening
     }
-    let bytes = write_index(&Facts { covers, arrow_crc, arrow_len, open_bounds }, &built, &by_id);
-    let mut file = File::create(&index_part).map_err(io(&index_part))?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io(&index_part))?;
-    fs::rename(&arrow_part, &arrow).map_err(io(&arrow))?;
-    fs::rename(&index_part, &index).map_err(io(&index))?;
-    File::open(dir).and_then(|d| d.sync_all()).map_err(io(dir))
+}
+
+impl<'a> Spool<'a> {
+    pub(crate) fn new(dir: &Path, layer: &'a Layer, covers: Version) -> Result<Self, EngineError> {
+        let path = place(dir, &layer.id, covers).0.with_extension("rows.part");
+        let schema = schema(layer).map_err(|e| EngineError::Write { path: path.clone(), reason: e.to_string() })?;
+        Ok(Self {
+            layer,
+            schema: Arc::new(schema),
+            path,
+            file: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            boxes: Vec::new(),
+            open_bounds: Bounds3::EMPTY,
+        })
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.boxes.len()
+    }
+    pub(crate) fn push(&mut self, row: Row) -> Result<(), EngineError> {
+        if row.until.is_none() && !row.at.bounds.is_empty() {
+            self.open_bounds.merge(&row.at.bounds);
+        }
+        self.boxes.push(row.at);
+        self.waiting_bytes += row.wkb.len();
+        self.waiting.push(row);
+        if self.waiting.len() >= BATCH_ROWS || self.waiting_bytes >= BATCH_BYTES {
+            let batch = self.batch()?;
+            let file = match &mut self.file {
+                Some(f) => f,
+                none => {
+                    let file = BufWriter::new(File::create(&self.path).map_err(io(&self.path))?);
+                    none.insert(FileWriter::try_new(file, &self.schema).map_err(fault(&self.path))?)
+                }
+            };
+            file.write(&batch).map_err(fault(&self.path))?;
+        }
+        Ok(())
+    }
+    fn batch(&mut self) -> Result<RecordBatch, EngineError> {
+        let batch = RecordBatch::try_new(self.schema.clone(), columns(self.layer, &self.waiting)).map_err(fault(&self.path))?;
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        Ok(batch)
+    }
+    /// Every row in the given order: those on the disk are mapped, not read.
+    fn batches(&mut self) -> Result<Vec<RecordBatch>, EngineError> {
+        let rest = self.batch()?;
+        let mut all = match self.file.take() {
+            None => Vec::new(),
+            Some(file) => {
+                let mut file = file.into_inner().map_err(fault(&self.path))?;
+                file.flush().map_err(io(&self.path))?;
+                let mapped = map::map(&self.path).map_err(io(&self.path))?;
+                record_batches(&mapped).map_err(|reason| EngineError::Write { path: self.path.clone(), reason })?.1
+            }
+        };
+        all.push(rest);
+        Ok(all)
+    }
+    /// Writes the pair of files and puts them in their place. The index file is renamed last.
+    pub(crate) fn finish(mut self, dir: &Path, covers: Version) -> Result<(), EngineError> {
+        let batches = self.batches()?;
+        let built = index::build(&std::mem::take(&mut self.boxes));
+        let (arrow, index) = place(dir, &self.layer.id, covers);
+        let aside = |path: &Path| path.with_extension(format!("{}.part", path.extension().unwrap_or_default().to_string_lossy()));
+        let (arrow_part, index_part) = (aside(&arrow), aside(&index));
+        let given = Given::of(&batches);
+        let (arrow_crc, arrow_len) = write_arrow(&arrow_part, &self.schema, &given, &built.order)?;
+        let mut by_id: Vec<u32> = (0..built.order.len() as u32).collect();
+        let named = |new: u32| given.id_and_since(built.order[new as usize]);
+        by_id.sort_unstable_by(|&a, &b| named(a).cmp(&named(b)).then(a.cmp(&b)));
+        let bytes = write_index(&Facts { covers, arrow_crc, arrow_len, open_bounds: self.open_bounds }, &built, &by_id);
+        let mut file = File::create(&index_part).map_err(io(&index_part))?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io(&index_part))?;
+        fs::rename(&arrow_part, &arrow).map_err(io(&arrow))?;
+        fs::rename(&index_part, &index).map_err(io(&index))?;
+        File::open(dir).and_then(|d| d.sync_all()).map_err(io(dir))
+    }
+}
+
+fn fault(path: &Path) -> impl FnOnce(ArrowError) -> EngineError + '_ {
+    |e| EngineError::Write { path: path.to_owned(), reason: e.to_string() }
+}
+
+/// Rows by their number in the given order.
+struct Given<'a> {
+    batches: Vec<&'a RecordBatch>,
+    starts: Vec<u32>,
+    ids: Vec<&'a StringArray>,
+    shapes: Vec<&'a BinaryArray>,
+    since: Vec<&'a Int64Array>,
+}
+
+impl<'a> Given<'a> {
+    fn of(batches: &'a [RecordBatch]) -> Self {
+        let mut starts = Vec::with_capacity(batches.len());
+        let mut rows = 0;
+        for b in batches {
+            starts.push(rows);
+            rows += b.num_rows() as u32;
+        }
+        Self {
+            batches: batches.iter().collect(),
+            starts,
+            ids: batches.iter().map(|b| b.column(0).as_string()).collect(),
+            shapes: batches.iter().map(|b| b.column(1).as_binary()).collect(),
+            since: batches.iter().map(|b| b.column(5).as_primitive::<Int64Type>()).collect(),
+        }
+    }
+    fn locate(&self, row: u32) -> (usize, usize) {
+        let batch = self.starts.partition_point(|s| *s <= row) - 1;
+        (batch, (row - self.starts[batch]) as usize)
+    }
+    fn id_and_since(&self, row: u32) -> (&'a str, i64) {
+        let (batch, at) = self.locate(row);
+        (self.ids[batch].value(at), self.since[batch].value(at))
+    }
 }
 
 /// Counts and sums what goes through it.
@@ -89,42 +210,38 @@ fn schema(layer: &Layer) -> Result<Schema, serde_json::Error> {
     Ok(Schema::new_with_metadata(fields, HashMap::from([("strata:layer".to_owned(), serde_json::to_string(layer)?)])))
 }
 
-fn write_arrow(path: &Path, layer: &Layer, rows: &[Row], order: &[u32]) -> Result<(u32, u64), EngineError> {
-    let fault = |reason: String| EngineError::Write { path: path.to_owned(), reason };
-    let schema = Arc::new(schema(layer).map_err(|e| fault(e.to_string()))?);
+fn write_arrow(path: &Path, schema: &Arc<Schema>, given: &Given, order: &[u32]) -> Result<(u32, u64), EngineError> {
     let file = BufWriter::new(File::create(path).map_err(io(path))?);
     let summed = Summed { inner: file, crc: crc32fast::Hasher::new(), len: 0 };
-    let mut writer = FileWriter::try_new(summed, &schema).map_err(|e| fault(e.to_string()))?;
-    let mut batch: Vec<&Row> = Vec::with_capacity(BATCH_ROWS.min(order.len()));
+    let mut writer = FileWriter::try_new(summed, schema).map_err(fault(path))?;
+    let mut batch: Vec<(usize, usize)> = Vec::with_capacity(BATCH_ROWS.min(order.len()));
     let mut bytes = 0;
-    for (n, &i) in order.iter().enumerate() {
-        let row = &rows[i as usize];
-        bytes += row.wkb.len();
-        batch.push(row);
+    for (n, &row) in order.iter().enumerate() {
+        let (b, at) = given.locate(row);
+        bytes += given.shapes[b].value_length(at) as usize;
+        batch.push((b, at));
         if batch.len() == BATCH_ROWS || bytes >= BATCH_BYTES || n + 1 == order.len() {
-            let columns = columns(layer, &batch);
-            let full = RecordBatch::try_new(schema.clone(), columns).map_err(|e| fault(e.to_string()))?;
-            writer.write(&full).map_err(|e| fault(e.to_string()))?;
+            let full = interleave_record_batch(&given.batches, &batch).map_err(fault(path))?;
+            writer.write(&full).map_err(fault(path))?;
             batch.clear();
             bytes = 0;
         }
     }
-    let summed = writer.into_inner().map_err(|e| fault(e.to_string()))?;
+    let summed = writer.into_inner().map_err(fault(path))?;
     let (crc, len) = (summed.crc.finalize(), summed.len);
-    let file = summed.inner.into_inner().map_err(|e| fault(e.to_string()))?;
+    let file = summed.inner.into_inner().map_err(|e| io(path)(e.into_error()))?;
     file.sync_all().map_err(io(path))?;
     Ok((crc, len))
 }
 
-fn columns(layer: &Layer, rows: &[&Row]) -> Vec<ArrayRef> {
+fn columns(layer: &Layer, rows: &[Row]) -> Vec<ArrayRef> {
     let (mut ids, mut shapes, mut kinds) = (StringBuilder::new(), BinaryBuilder::new(), BinaryBuilder::new());
     for r in rows {
         ids.append_value(r.id.as_str());
         shapes.append_value(&r.wkb);
         kinds.append_option(r.kinds.as_deref());
     }
-    let whole =
-        |f: &dyn Fn(&Row) -> i64| Arc::new(rows.iter().map(|r| f(r)).collect::<Vec<_>>().into_iter().collect::<Int64Array>()) as ArrayRef;
+    let whole = |f: &dyn Fn(&Row) -> i64| Arc::new(rows.iter().map(f).collect::<Vec<_>>().into_iter().collect::<Int64Array>()) as ArrayRef;
     let mut out: Vec<ArrayRef> = vec![
         Arc::new(ids.finish()),
         Arc::new(shapes.finish()),
