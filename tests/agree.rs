@@ -27,7 +27,8 @@ fn browser_and_native_agree_on_five_scenes() {
         strata_ok(&["shot", district().to_str().expect("UTF-8"), scene, "-o", native.to_str().expect("UTF-8"), "--size", SIZE]);
         let (browser, native) = (Rgb::read(&dir.join(format!("{scene}.png"))), Rgb::read(&native));
         let apart = difference(&browser, &native).share;
-        let off = browser.data.iter().zip(&native.data).map(|(a, b)| f64::from(delta_e(lab(*a), lab(*b)))).sum::<f64>() / native.data.len() as f64;
+        let off = browser.data.iter().zip(&native.data).map(|(a, b)| f64::from(delta_e(lab(*a), lab(*b)))).sum::<f64>()
+            / native.data.len() as f64;
         println!("{scene}: {:.2} % of the pixels apart, {off:.2} off on the mean", apart * 100.0);
         if apart > MOST_APART || off > MOST_OFF {
             faults.push(format!("{scene}: {:.2} % apart, {off:.2} off", apart * 100.0));
