@@ -59,7 +59,7 @@ struct Feature {
     floors: f32,
     year: i32,
     height: f32,
-    bits: u32,            // 1,2 flow direction · 4 abandoned · 8 selected · 16 hovered · 32 has another version · 64 flat sides
+    bits: u32,            // 1,2 flow direction · 4 abandoned · 8 selected · 16 hovered · 32 has another version · 64 flat sides · 256 coloured by a live state
 }
 
 fn feature_of(row: u32) -> Feature {
@@ -254,6 +254,7 @@ fn chosen(colour: vec3f, n: vec3f, pos: vec3f, f: Feature) -> vec3f {
         return select(vec3f(0.0), yellow, facing > 0.12);
     }
     if (f.bits & 16u) != 0u { return colour * 1.12 + 0.02; }
+    if (f.bits & 256u) != 0u { return linear(f.colour.rgb) * (0.62 + 0.38 * max(dot(n, normalize(vec3f(0.3, 0.2, 0.9))), 0.0)); }
     return colour;
 }
 // A tile that comes takes the pixels that the one it replaces gives up: fade 0..1 comes, −1..0 leaves.

@@ -112,7 +112,7 @@ fn the_window_draws_what_a_still_shows_and_outlives_its_device() {
         "drag left 120 40\ndrag right -60 30\nwheel 2\nkey t\nkey ArrowLeft\nsettle\nsay\n",
         &shot("turned.png"),
         // On foot: a second ahead.
-        "key t\nkey q\nframes 2\nsay\nhold w 1\nsettle\nsay\nkey q\nkey h\nsettle\n",
+        "key t\nkey q\nframes 2\nsay\nhold w 1\nsettle\nsay\nkey q\nkey Home\nsettle\n",
         "lose\nsettle\nsay\n",
         &shot("again.png"),
         "key u\nsettle\nsay\n",

@@ -5,10 +5,10 @@ const args = ['--headless=new', '--no-sandbox', '--disable-quic', '--no-first-ru
   '--disable-sync', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
   '--enable-features=Vulkan', '--use-vulkan=swiftshader'];
 
-export async function withPage(size, work) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, ignoreDefaultArgs: ['--headless', '--disable-gpu'], args });
+export async function withPage(size, work, context = {}, more = []) {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, ignoreDefaultArgs: ['--headless', '--disable-gpu'], args: [...args, ...more] });
   try {
-    const page = await (await browser.newContext({ viewport: size })).newPage();
+    const page = await (await browser.newContext({ viewport: size, ...context })).newPage();
     // A software adapter beside other tests is slow, and that is no fault of the page.
     page.setDefaultTimeout(180_000);
     const errors = [];

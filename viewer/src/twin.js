@@ -6,10 +6,11 @@ const AT_ONCE = 12;
 
 export async function openTwin(canvas, scene, { anchors, centre, terrain_m, quality }, events) {
   await init({ module_or_path: wasm });
-  const ratio = Math.min(devicePixelRatio || 1, 2);
+  let ratio = Math.min(devicePixelRatio || 1, 2);
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
   canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
   const twin = await Twin.create(canvas.id, JSON.stringify(scene), JSON.stringify({ anchors, centre, terrain_m, quality: quality ?? 'medium', still: matchMedia('(prefers-reduced-motion: reduce)').matches }));
+  twin.set_pixel_ratio(ratio);
   const flying = new Map();
   let dirty = true;
   let stopped = false;
@@ -74,7 +75,10 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, qual
   };
   requestAnimationFrame(step);
 
-  const observer = new ResizeObserver(() => {
+  const fit = () => {
+    // A window that goes to another screen takes that screen's pixels.
+    ratio = Math.min(devicePixelRatio || 1, 2);
+    twin.set_pixel_ratio(ratio);
     const [w, h] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
     if (w > 0 && h > 0 && (w !== canvas.width || h !== canvas.height)) {
       canvas.width = w;
@@ -83,8 +87,15 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, qual
       dirty = true;
       moved = true;
     }
-  });
+  };
+  const observer = new ResizeObserver(fit);
   observer.observe(canvas);
+  addEventListener('resize', fit);
+  // A page that comes back from behind another draws what changed meanwhile.
+  const back = () => { if (!document.hidden) { dirty = true; moved = true; refill(); } };
+  document.addEventListener('visibilitychange', back);
+  // WebGL tells of its loss by an event; WebGPU by the device's own word.
+  canvas.addEventListener('webglcontextlost', (e) => { e.preventDefault(); if (!stopped) { stopped = true; events.lost?.('webglcontextlost'); } });
 
   const touch = (change) => (...args) => {
     const out = change(...args);
@@ -94,7 +105,7 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, qual
     return out;
   };
   return {
-    ratio,
+    get ratio() { return ratio; },
     turn: touch((dx, dy) => twin.turn(dx, dy)),
     pan: touch((dx, dy) => twin.pan(dx * ratio, dy * ratio)),
     zoom: touch((factor, x, y) => twin.zoom(factor, x * ratio, y * ratio)),
@@ -107,6 +118,29 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, qual
     setMode: touch((mode) => twin.set_mode(mode)),
     setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),
     select: touch((layer, id) => twin.select(layer ?? '', id ?? '')),
+    selectAll: touch((ids) => twin.select_all(JSON.stringify(ids))),
+    hover: (id) => { if (twin.hover(id ?? '')) { dirty = true; moved = true; } },
+    flyTo: touch(([lon, lat, h], distance, seconds = 0.9) => twin.fly_to(lon, lat, h, distance, seconds)),
+    setCompare: touch((day) => twin.set_compare(day ?? -2147483648)),
+    setSwipe: touch((day, share) => twin.set_swipe(day ?? -2147483648, share ?? 0.5)),
+    setOverlay: touch((overlay, collection) => twin.set_overlay(JSON.stringify(overlay), JSON.stringify(collection))),
+    removeOverlay: touch((id) => twin.remove_overlay(id)),
+    showOverlay: touch((id, visible) => twin.show_overlay(id, visible)),
+    /** What is known of a feature now: no tile is loaded for it. */
+    setState: (id, value, colour) => { twin.set_state(id, value ?? NaN, colour ?? ''); dirty = true; },
+    // Places are [lon, lat, ellipsoidal height]; px are CSS px of the canvas.
+    probe: (x, y) => { const a = twin.probe(x * ratio, y * ratio, 10 * ratio); return a ? JSON.parse(a) : null; },
+    extent: (id) => { const a = twin.extent(id); return a ? JSON.parse(a) : null; },
+    within: (lasso) => JSON.parse(twin.within(JSON.stringify(lasso.map((p) => p.map((v) => v * ratio))))),
+    measure: (places) => JSON.parse(twin.measure(JSON.stringify(places))),
+    indices: (parcel, buildings) => JSON.parse(twin.indices(JSON.stringify(parcel), JSON.stringify(buildings))),
+    pickOverlay: (x, y) => { const a = twin.pick_overlay(x * ratio, y * ratio); return a ? JSON.parse(a) : null; },
+    gathered: (id) => JSON.parse(twin.gathered(id)).map((g) => ({ ...g, at: g.at.map((v) => v / ratio) })),
+    legend: () => JSON.parse(twin.legend()),
+    onScreen: (place) => { const p = twin.project(...place); return p ? [p[0] / ratio, p[1] / ratio] : null; },
+    /** Height of the eye over the drawn ground, m. */
+    eyeOverGround: () => twin.eye_over_ground(),
+    stats: () => JSON.parse(twin.stats()),
     lose: () => twin.lose(),
     camera: () => JSON.parse(twin.camera()),
     // Placed words in CSS px, and a number that changes with every picture.
@@ -120,6 +154,6 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, qual
     },
     redraw: () => { dirty = true; },
     settled: () => flying.size === 0 && !dirty && JSON.parse(twin.stats()).settled,
-    stop: () => { stopped = true; observer.disconnect(); for (const a of flying.values()) a.abort(); },
+    stop: () => { stopped = true; observer.disconnect(); removeEventListener('resize', fit); document.removeEventListener('visibilitychange', back); for (const a of flying.values()) a.abort(); },
   };
 }

@@ -208,10 +208,11 @@ const HEADING: f32 = 52.0;
 const ROW: f32 = 46.0;
 const RAMP: f32 = 84.0;
 const SPACE: f32 = 18.0;
+const NOTE: f32 = 26.0;
 
 fn tall(section: &Section) -> f32 {
     let rows = section.entries.iter().map(|e| if matches!(e.swatch, Swatch::Ramp { .. }) { RAMP } else { ROW });
-    HEADING + rows.sum::<f32>() + SPACE
+    HEADING + rows.sum::<f32>() + NOTE * section.notes.len() as f32 + SPACE
 }
 
 fn legend(sheet: &mut Sheet, [x, y, w, h]: [f32; 4], sections: &[Section], faces: &Faces, unit: f32) {
@@ -252,6 +253,11 @@ fn legend(sheet: &mut Sheet, [x, y, w, h]: [f32; 4], sections: &[Section], faces
             let size = fitted(&faces.regular, &e.en, 17.0 * u, x + w - under);
             sheet.write(&faces.regular, &e.en, [under, middle + 13.0 * u], Pen::new(size, MUTED));
             top += ROW * u;
+        }
+        for note in &s.notes {
+            let size = fitted(&faces.regular, note, 16.0 * u, w);
+            sheet.write(&faces.regular, note, [x, top + 10.0 * u], Pen::new(size, TEXT_2));
+            top += NOTE * u;
         }
         top += SPACE * u;
     }
@@ -329,6 +335,27 @@ fn swatch(sheet: &mut Sheet, [x, y, w, h]: [f32; 4], swatch: &Swatch, code: &str
             }
             let text = if code.is_empty() { "JS" } else { code };
             sheet.write(&faces.bold, text, [x + w / 2.0, middle], Pen::new(13.0 * u, *rim).middle());
+        }
+        Swatch::Symbol { fill, shape } => {
+            let r = h * 0.44;
+            let (cx, turns): (f32, &[f32]) = (
+                x + w / 2.0,
+                match shape {
+                    1 => &[-90.0, 30.0, 150.0],
+                    2 => &[-90.0, 0.0, 90.0, 180.0],
+                    3 => &[0.0, 60.0, 120.0, 180.0, 240.0, 300.0],
+                    4 => &[45.0, 135.0, 225.0, 315.0],
+                    _ => &[
+                        0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 180.0, 200.0, 220.0, 240.0, 260.0, 280.0, 300.0, 320.0,
+                        340.0,
+                    ],
+                },
+            );
+            let ring: Vec<[f32; 2]> = turns.iter().map(|a| a.to_radians()).map(|a| [cx + r * a.cos(), middle + r * a.sin()]).collect();
+            sheet.polygon(&ring, *fill);
+            if let Some(p) = path(&ring, true) {
+                sheet.stroke(&p, TEXT, 2.0 * u, &[]);
+            }
         }
         Swatch::Chevrons { fill, mark } => {
             sheet.line(&[[x, middle], [x + w, middle]], *fill, 14.0 * u, &[]);

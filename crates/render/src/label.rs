@@ -16,6 +16,8 @@ pub enum Kind {
     /// Numbers of the depth ruler, the frost line, the grid over one's head.
     Ruler,
     Sensor,
+    /// A count on its symbol: it is never left out, for a symbol without its count would lie.
+    Badge,
 }
 
 /// One word or line.
@@ -120,6 +122,10 @@ pub fn place(mut list: Vec<Label>, size: [u32; 2], width_px: &dyn Fn(&str, f32) 
         let twin = |o: &Label| {
             l.apart_px > 0.0 && o.subject == l.subject && o.kind == l.kind && (o.at[0] - l.at[0]).hypot(o.at[1] - l.at[1]) < l.apart_px
         };
+        if l.kind == Kind::Badge && !l.text.is_empty() {
+            taken.push((r, l));
+            continue;
+        }
         if l.text.is_empty() || !r.inside(size) || taken.iter().any(|(t, o)| t.touches(&r) || twin(o)) || !seen(&l) {
             continue;
         }

@@ -3,7 +3,7 @@
 use crate::Look;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use strata_scene::Mode;
+use strata_scene::{Mode, OverlayData, OverlayKind};
 
 pub type Rgb = [u8; 3];
 
@@ -47,6 +47,11 @@ pub enum Swatch {
         fill: Rgb,
         rim: Rgb,
     },
+    /// A symbol of an icon layer: disc, triangle, diamond, hexagon, square.
+    Symbol {
+        fill: Rgb,
+        shape: u8,
+    },
     /// Points along the way of the flow.
     Chevrons {
         fill: Rgb,
@@ -82,6 +87,8 @@ pub struct Section {
     pub zh: String,
     pub en: String,
     pub entries: Vec<Entry>,
+    /// What the colours are of: how many, when, how much of it is known.
+    pub notes: Vec<String>,
 }
 
 fn entry(swatch: Swatch, code: impl Into<String>, zh: impl Into<String>, en: impl Into<String>) -> Entry {
@@ -89,7 +96,7 @@ fn entry(swatch: Swatch, code: impl Into<String>, zh: impl Into<String>, en: imp
 }
 
 fn section(zh: &str, en: &str, entries: Vec<Entry>) -> Section {
-    Section { zh: zh.into(), en: en.into(), entries }
+    Section { zh: zh.into(), en: en.into(), entries, notes: Vec::new() }
 }
 
 /// sRGB of a land use as it lies on the ground: 70 % over the paper of the map, as `shaders/ground.wgsl` draws it.
@@ -230,6 +237,67 @@ pub fn underground(mode: Mode) -> Section {
         Mode::Surface => {}
     }
     section("地下", "Underground", rows)
+}
+
+/// No data: hatched, as `shaders/overlay.wgsl` has it.
+const NO_DATA: Swatch = Swatch::Hatch { fill: [214, 217, 220], stripe: [148, 156, 164] };
+
+/// An application layer with its unit, how many features, of when, and how much of them is known.
+pub fn overlay(data: &OverlayData) -> Section {
+    let o = &data.overlay;
+    let icon = o.kind == OverlayKind::Icon;
+    let line = matches!(o.kind, OverlayKind::Arc | OverlayKind::Track);
+    let sample = |fill: Rgb, k: usize| match (icon, line) {
+        (true, _) => Swatch::Symbol { fill, shape: (k % 5) as u8 },
+        (_, true) => Swatch::Line { ink: fill, width: o.width_px, dash: [0.0; 2] },
+        _ => Swatch::Area { fill },
+    };
+    let mut rows = Vec::new();
+    let categories = data.categories();
+    if !categories.is_empty() {
+        rows.extend(
+            categories.iter().enumerate().map(|(k, (name, fill, n))| entry(sample(*fill, k), "", name.clone(), format!("n = {n}"))),
+        );
+    } else if o.kind == OverlayKind::Isochrone && data.steps().len() <= 8 {
+        for v in data.steps() {
+            let text = format!("≤ {} {}", crate::overlay::figure(v), o.unit);
+            rows.push(entry(sample(data.colour(Some(v), "").unwrap_or([0; 3]), 0), "", text, o.title.en.clone()));
+        }
+    } else if data.ramped() {
+        let [low, high] = data.domain();
+        let ticks = (0..5).map(|i| crate::overlay::figure(low + (high - low) * f64::from(i) / 4.0)).collect();
+        rows.push(entry(Swatch::Ramp { colours: strata_scene::overlay::CIVIDIS.to_vec(), ticks }, "", o.unit.clone(), ""));
+    } else {
+        rows.push(entry(
+            sample(data.colour(None, "").unwrap_or(strata_scene::overlay::PLAIN), 0),
+            "",
+            o.title.zh.clone(),
+            o.title.en.clone(),
+        ));
+    }
+    let (all, known) = data.coverage();
+    let mut notes =
+        vec![format!("n = {known} / {all} · 覆盖 coverage {:.1} %", if all > 0 { known as f64 * 100.0 / all as f64 } else { 0.0 })];
+    let empty = match o.cell_m.and_then(|_| data.grid(None)) {
+        Some(grid) => {
+            let with = grid.cells.iter().filter(|c| c.value.is_some()).count();
+            let cells = if o.kind == OverlayKind::Heat { format!("{with} / {}", grid.cells.len()) } else { with.to_string() };
+            notes.push(format!("格网 grid {} m · 有值 with data {cells}", crate::overlay::figure(grid.cell_m)));
+            o.kind == OverlayKind::Heat && with < grid.cells.len()
+        }
+        None => o.value.is_some() && !icon && !line && known < all,
+    };
+    if empty {
+        rows.push(entry(NO_DATA, "", "无数据", "No data (not zero)"));
+    }
+    if matches!(o.kind, OverlayKind::Column | OverlayKind::Area) {
+        let of = crate::overlay::figure(100.0 / o.metres_per_unit);
+        notes.push(format!("零起点 from zero · 100 m = {of} {}", o.unit));
+    }
+    if !o.time.is_empty() {
+        notes.push(format!("时间 time {}", o.time));
+    }
+    Section { notes, ..section(&o.title.zh, &o.title.en, rows) }
 }
 
 /// Lit windows by use at the hour of the look.

@@ -25,9 +25,11 @@ mod look;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod occlusion;
+mod overlay;
 mod pick;
 mod pipelines;
 mod pit;
+mod probe;
 mod renderer;
 mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
@@ -48,7 +50,9 @@ pub use label::{Kind, Label, about_width, place};
 pub use look::{Look, Quality};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Fetch, Script, Step, WindowOptions, window};
+pub use overlay::{Gathered, OverlayHit, State};
 pub use pit::{FROST_M, PlanGrid};
+pub use probe::{Extent, Probe, Snap};
 pub use renderer::{FrameStats, Renderer, TileHandle};
 #[cfg(not(target_arch = "wasm32"))]
 pub use shot::{Picture, shot};

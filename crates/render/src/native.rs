@@ -52,6 +52,8 @@ pub struct WindowOptions {
     /// Days on which something of the city came or went, ascending.
     pub changes: Vec<i32>,
     pub fetch: Fetch,
+    /// The features of a scene's overlay, GeoJSON.
+    pub source: Box<dyn Fn(&strata_scene::Overlay) -> Result<serde_json::Value, String>>,
     /// Text of a script that plays; the window closes when it is over.
     pub script: Option<String>,
 }
@@ -63,6 +65,7 @@ pub fn window(options: WindowOptions) -> Result<(), RenderError> {
     let errands = errands(options.fetch.clone(), event_loop.create_proxy());
     let stage = stage(&options, options.first, options.camera)?;
     let mut app = App {
+        scene: options.first,
         options,
         errands,
         stage,
@@ -155,6 +158,8 @@ enum Waiting {
 struct App {
     options: WindowOptions,
     errands: mpsc::Sender<String>,
+    /// Of the options' scenes.
+    scene: usize,
     stage: Stage,
     screen: Option<Screen>,
     shown: Vec<(TileHandle, f32)>,
@@ -196,6 +201,7 @@ impl ApplicationHandler<Came> for App {
             Ok(screen) => {
                 screen.window.request_redraw();
                 self.screen = Some(screen);
+                self.lay();
             }
             Err(e) => self.end(event_loop, Err(e)),
         }
@@ -331,6 +337,8 @@ impl App {
                 self.stage.look.day = moved;
             }
             Action::Scene(n) => self.go_to(n - 1),
+            // Panels are the page's.
+            Action::Tool(_) => {}
             Action::Deselect => {
                 if let Some(r) = self.screen.as_mut().map(|s| &mut s.renderer) {
                     r.select(None);
@@ -353,6 +361,21 @@ impl App {
         self.layer_of.clear();
         self.shown.clear();
         self.stage = next;
+        self.scene = scene;
+        self.lay();
+    }
+    /// The scene's overlays, and no others.
+    fn lay(&mut self) {
+        let Some(screen) = &mut self.screen else { return };
+        screen.renderer.set_pixel_ratio(screen.window.scale_factor() as f32);
+        screen.renderer.clear_overlays();
+        for overlay in self.options.scenes.get(self.scene).map_or(&[][..], |s| &s.overlays) {
+            let laid = (self.options.source)(overlay)
+                .and_then(|c| screen.renderer.set_overlay(overlay, &c, self.stage.navigator.camera.target[2]).map_err(|e| e.to_string()));
+            if let Err(e) = laid {
+                eprintln!("strata: {e}");
+            }
+        }
     }
     fn moved(&mut self, to: PhysicalPosition<f64>) {
         let (dx, dy) = (to.x - self.pointer.x, to.y - self.pointer.y);
@@ -419,9 +442,11 @@ impl App {
                 self.shown.clear();
                 self.stage.stream.forget();
                 self.dirty = true;
+                self.lay();
             }
             Err(e) => return self.end(event_loop, Err(e)),
         }
+        let Some(screen) = &mut self.screen else { return };
         if screen.renderer.watch().out_of_memory() {
             let less = self.stage.stream.budget_bytes() / 2;
             if less < 16 << 20 {

@@ -40,6 +40,34 @@ impl PickMesh {
         Self { parts, ground, ids: t.ids.clone(), valid }
     }
 
+    /// Triangles of one feature, in the tile's frame.
+    pub fn triangles_of(&self, row: u32, f: &mut dyn FnMut([Vec3; 3])) {
+        self.each(&mut |r, t| {
+            if r == row {
+                f(t);
+            }
+        });
+    }
+    /// Triangles of all that stands on `day`, with their rows.
+    pub fn for_each(&self, day: i32, f: &mut dyn FnMut(u32, [Vec3; 3])) {
+        self.each(&mut |r, t| {
+            if self.valid.get(r as usize).is_none_or(|(from, to)| *from <= day && day < *to) {
+                f(r, t);
+            }
+        });
+    }
+    fn each(&self, f: &mut dyn FnMut(u32, [Vec3; 3])) {
+        for part in &self.parts {
+            for t in part.indices.chunks_exact(3) {
+                let row = part.rows.get(t[0] as usize).copied().unwrap_or(0);
+                f(row, [t[0], t[1], t[2]].map(|i| part.positions.get(i as usize).copied().unwrap_or(Vec3::ZERO)));
+            }
+        }
+    }
+    /// Positions and indices of the ground, in the tile's frame.
+    pub fn ground_parts(&self) -> impl Iterator<Item = (&[Vec3], &[u32])> {
+        self.ground.iter().map(|p| (p.positions.as_slice(), p.indices.as_slice()))
+    }
     /// Where a ray meets the ground, as a share of its length; both ends in ECEF.
     pub fn ground(&self, ecef_from_tile: &DMat4, from: DVec3, to: DVec3) -> Option<f64> {
         if self.ground.is_empty() {

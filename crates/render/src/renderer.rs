@@ -14,8 +14,8 @@ use crate::{
     uniforms::{Draw, Frame, frame},
     words::TileWords,
 };
-use glam::{DMat4, DVec3, DVec4, Mat4};
-use std::collections::BTreeMap;
+use glam::{DMat4, DVec3, DVec4, Mat4, Vec3};
+use std::collections::{BTreeMap, BTreeSet};
 use strata_model::{ecef_from_geographic, geographic_from_ecef};
 use strata_scene::{Mode, View};
 use strata_tiles::content::{FeatureTable, Primitive, Role, TileContent};
@@ -111,7 +111,8 @@ struct Tile {
     meshes: Vec<Mesh>,
     features: wgpu::BindGroup,
     texels: wgpu::Texture,
-    /// Last texel of each feature, whose bits say what is chosen.
+    /// Both texels of each feature: bits of the last say what is chosen, the first has its colour.
+    heads: Vec<[u32; 4]>,
     bits: Vec<[u32; 4]>,
     pick: PickMesh,
     words: TileWords,
@@ -142,10 +143,11 @@ pub struct Renderer {
     stage: Option<(TileContent, TileHandle)>,
     tiles: BTreeMap<TileHandle, Tile>,
     next: u64,
-    chosen: Option<String>,
+    marked: Marked,
     uniforms: Uniforms,
     /// How the picture goes onto a surface of this format.
     blit: Option<(wgpu::TextureFormat, wgpu::RenderPipeline)>,
+    pub(crate) overlays: crate::overlay::Overlays,
 }
 
 struct Targets {
@@ -187,28 +189,53 @@ pub(crate) fn texture(
     })
 }
 
-/// Rewrites the bits of the features that are chosen or no longer are.
-fn mark(queue: &wgpu::Queue, tile: &mut Tile, id: Option<&str>) {
+/// What a hand has marked.
+#[derive(Default)]
+struct Marked {
+    chosen: BTreeSet<String>,
+    hovered: Option<String>,
+}
+
+/// Rewrites the bits of the features that are marked or no longer are.
+fn mark(queue: &wgpu::Queue, tile: &mut Tile, marked: &Marked) {
     const CHOSEN: u32 = 8;
+    const HOVERED: u32 = 16;
     for (row, bits) in tile.bits.iter_mut().enumerate() {
-        let chosen = id.is_some_and(|id| tile.pick.ids.get(row).is_some_and(|i| i == id));
-        if (bits[3] & CHOSEN != 0) == chosen {
+        let id = tile.pick.ids.get(row);
+        let chosen = id.is_some_and(|id| marked.chosen.contains(id));
+        let hovered = id.is_some() && id == marked.hovered.as_ref();
+        let now = (bits[3] & !(CHOSEN | HOVERED)) | if chosen { CHOSEN } else { 0 } | if hovered { HOVERED } else { 0 };
+        if bits[3] == now {
             continue;
         }
-        bits[3] = (bits[3] & !CHOSEN) | if chosen { CHOSEN } else { 0 };
-        let texel = row as u32 * 2 + 1;
-        queue.write_texture(
-            wgpu::TexelCopyTextureInfo {
-                texture: &tile.texels,
-                mip_level: 0,
-                origin: wgpu::Origin3d { x: texel % WIDTH, y: texel / WIDTH, z: 0 },
-                aspect: wgpu::TextureAspect::All,
-            },
-            bytemuck::bytes_of(bits),
-            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16), rows_per_image: None },
-            wgpu::Extent3d { width: 1, height: 1, depth_or_array_layers: 1 },
-        );
+        bits[3] = now;
+        write_texel(queue, &tile.texels, row as u32 * 2 + 1, bits);
     }
+}
+
+fn write_texel(queue: &wgpu::Queue, texture: &wgpu::Texture, texel: u32, numbers: &[u32; 4]) {
+    queue.write_texture(
+        wgpu::TexelCopyTextureInfo {
+            texture,
+            mip_level: 0,
+            origin: wgpu::Origin3d { x: texel % WIDTH, y: texel / WIDTH, z: 0 },
+            aspect: wgpu::TextureAspect::All,
+        },
+        bytemuck::bytes_of(numbers),
+        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16), rows_per_image: None },
+        wgpu::Extent3d { width: 1, height: 1, depth_or_array_layers: 1 },
+    );
+}
+
+/// The colour of a live state onto a row, or its own again: two texels, and nothing is loaded.
+fn paint(queue: &wgpu::Queue, tile: &mut Tile, row: usize, colour: Option<[u8; 3]>) {
+    const PAINTED: u32 = 256;
+    let (Some(head), Some(bits)) = (tile.heads.get(row), tile.bits.get_mut(row)) else { return };
+    let own = head[3];
+    let rgb = colour.map_or(own, |[r, g, b]| u32::from_le_bytes([r, g, b, 255]));
+    bits[3] = (bits[3] & !PAINTED) | if colour.is_some() { PAINTED } else { 0 };
+    write_texel(queue, &tile.texels, row as u32 * 2, &[head[0], head[1], head[2], rgb]);
+    write_texel(queue, &tile.texels, row as u32 * 2 + 1, bits);
 }
 
 const STRIDE: u64 = 256;
@@ -262,10 +289,11 @@ impl Renderer {
             identity,
             tiles: BTreeMap::new(),
             next: 0,
-            chosen: None,
+            marked: Marked::default(),
             stage: None,
             uniforms,
             blit: None,
+            overlays: Default::default(),
         })
     }
 
@@ -311,6 +339,38 @@ impl Renderer {
         let occlusion = self.occlusion.as_ref().map_or(0, Occlusion::bytes);
         picture + side * side * 4 + occlusion + self.uniforms.frames.size() + self.uniforms.draws.size()
     }
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+    pub(crate) fn samples(&self) -> u32 {
+        self.quality.samples()
+    }
+    pub(crate) fn has_ground(&self, handle: TileHandle) -> bool {
+        self.tiles.get(&handle).is_some_and(|t| t.pick.ground_parts().next().is_some())
+    }
+    /// The triangles of the ground of these tiles in another east-north-up frame, m.
+    pub(crate) fn for_each_ground(&self, tiles: &[TileHandle], enu: &strata_model::Enu, f: &mut dyn FnMut([Vec3; 3])) {
+        for tile in tiles.iter().filter_map(|h| self.tiles.get(h)) {
+            for (positions, indices) in tile.pick.ground_parts() {
+                let local =
+                    |p: &Vec3| DVec3::from(enu.local_from_ecef(tile.ecef_from_tile.transform_point3(p.as_dvec3()).to_array())).as_vec3();
+                let positions: Vec<Vec3> = positions.iter().map(local).collect();
+                let corner = |i: u32| positions.get(i as usize).copied().unwrap_or(Vec3::ZERO);
+                indices.chunks_exact(3).for_each(|t| f([corner(t[0]), corner(t[1]), corner(t[2])]));
+            }
+        }
+    }
+    /// Colours a body of the city as data, or gives it its own face back.
+    pub(crate) fn paint(&mut self, id: &str, colour: Option<[u8; 3]>) {
+        for tile in self.tiles.values_mut() {
+            if let Some(row) = tile.pick.ids.iter().position(|i| i == id) {
+                paint(&self.gpu.queue, tile, row, colour);
+            }
+        }
+    }
     /// New targets for another size; tiles stay.
     pub fn resize(&mut self, size: [u32; 2]) -> Result<(), RenderError> {
         let most = self.gpu.device.limits().max_texture_dimension_2d;
@@ -323,6 +383,12 @@ impl Renderer {
     }
     /// The last picture onto a window's or canvas's own texture.
     pub fn blit(&mut self, target: &wgpu::TextureView, format: wgpu::TextureFormat) {
+        self.blit_strip(target, format, [0, self.size[0]]);
+    }
+    /// The same of the columns `from..to` alone, px; what is beside them stays unless the strip begins at the left.
+    pub fn blit_strip(&mut self, target: &wgpu::TextureView, format: wgpu::TextureFormat, [from, to]: [u32; 2]) {
+        let to = to.min(self.size[0]);
+        let load = if from == 0 { wgpu::LoadOp::Clear(wgpu::Color::BLACK) } else { wgpu::LoadOp::Load };
         let device = &self.gpu.device;
         if self.blit.as_ref().is_none_or(|(f, _)| *f != format) {
             self.blit = Some((format, self.pipelines.blit(device, format)));
@@ -344,13 +410,16 @@ impl Renderer {
                     view: target,
                     depth_slice: None,
                     resolve_target: None,
-                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+                    ops: wgpu::Operations { load, store: wgpu::StoreOp::Store },
                 })],
                 ..Default::default()
             });
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, &group, &[]);
-            pass.draw(0..3, 0..1);
+            if from < to {
+                pass.set_scissor_rect(from, 0, to - from, self.size[1]);
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, &group, &[]);
+                pass.draw(0..3, 0..1);
+            }
         }
         self.gpu.queue.submit([encoder.finish()]);
     }
@@ -388,10 +457,31 @@ impl Renderer {
     }
     /// Marks the feature of this id in every tile that has it or will have it; `None` marks none.
     pub fn select(&mut self, id: Option<&str>) {
-        self.chosen = id.map(str::to_owned);
+        self.select_all(id.map(str::to_owned).into_iter().collect());
+    }
+    /// Marks these and no others.
+    pub fn select_all(&mut self, ids: BTreeSet<String>) {
+        self.marked.chosen = ids;
         for tile in self.tiles.values_mut() {
-            mark(&self.gpu.queue, tile, id);
+            mark(&self.gpu.queue, tile, &self.marked);
         }
+    }
+    /// What the pointer is over, a little lighter; true when that is another than before.
+    pub fn hover(&mut self, id: Option<&str>) -> bool {
+        if self.marked.hovered.as_deref() == id {
+            return false;
+        }
+        self.marked.hovered = id.map(str::to_owned);
+        for tile in self.tiles.values_mut() {
+            mark(&self.gpu.queue, tile, &self.marked);
+        }
+        true
+    }
+    pub(crate) fn mesh_of(&self, handle: TileHandle) -> Option<(&DMat4, &PickMesh)> {
+        self.tiles.get(&handle).map(|t| (&t.ecef_from_tile, &t.pick))
+    }
+    pub(crate) fn axes_of(&self, handle: TileHandle, row: u32) -> Vec<&[Vec3]> {
+        self.tiles.get(&handle).map(|t| t.words.axes(row)).unwrap_or_default()
     }
     pub fn size(&self) -> [u32; 2] {
         self.size
@@ -457,6 +547,7 @@ impl Renderer {
             .collect();
         let (texels, height) = picture(&content.features);
         bytes += texels.len() as u64 * 4;
+        let heads = texels.chunks_exact(8).take(content.features.ids.len()).map(|t| [t[0], t[1], t[2], t[3]]).collect();
         let bits = texels.chunks_exact(8).take(content.features.ids.len()).map(|t| [t[4], t[5], t[6], t[7]]).collect();
         let picture_of = device.create_texture_with_data(
             &self.gpu.queue,
@@ -488,8 +579,13 @@ impl Renderer {
         let handle = TileHandle(self.next);
         self.next += 1;
         let (pick, words) = (PickMesh::new(content), TileWords::new(content));
-        let mut tile = Tile { meshes, features, texels: picture_of, bits, pick, words, ecef_from_tile, world, bytes };
-        mark(&self.gpu.queue, &mut tile, self.chosen.as_deref());
+        let mut tile = Tile { meshes, features, texels: picture_of, heads, bits, pick, words, ecef_from_tile, world, bytes };
+        mark(&self.gpu.queue, &mut tile, &self.marked);
+        for row in 0..tile.pick.ids.len() {
+            if let Some(colour) = self.overlays.state(&tile.pick.ids[row]).and_then(|s| s.colour) {
+                paint(&self.gpu.queue, &mut tile, row, Some(colour));
+            }
+        }
         self.tiles.insert(handle, tile);
         handle
     }
@@ -510,7 +606,9 @@ impl Renderer {
     pub fn set_quality(&mut self, quality: Quality) -> Result<(), RenderError> {
         let fresh = Self::on(self.gpu.clone(), self.size, quality)?;
         let old = std::mem::replace(self, fresh);
-        (self.tiles, self.next, self.chosen, self.stage, self.clock) = (old.tiles, old.next, old.chosen, old.stage, old.clock);
+        (self.tiles, self.next, self.marked, self.stage, self.clock) = (old.tiles, old.next, old.marked, old.stage, old.clock);
+        self.overlays = old.overlays;
+        self.overlays.forget_device();
         Ok(())
     }
     /// Draws these tiles. The same tiles, view and look give the same picture on the same adapter.
@@ -529,6 +627,7 @@ impl Renderer {
         let shading = self.shading && self.gpu.measures && look.mode != Mode::Below;
         let measuring = shading || (self.gpu.measures && look.mode == Mode::Xray);
         self.ready_occlusion(measuring, shading);
+        let written_over = self.ready_overlays(view, look, tiles);
         let device = &self.gpu.device;
         let side = self.quality.shadow_px().min(device.limits().max_texture_dimension_2d);
         let cascades = cascades(view, look.sun.direction_enu(), side);
@@ -563,7 +662,7 @@ impl Renderer {
         }
         let written = self.uniforms.write(&self.gpu, &self.pipelines, &frames, &draws);
         let (frame_group, draw_group) = (&self.uniforms.frame_group, &self.uniforms.draw_group);
-        let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), uniforms_written: written, ..Default::default() };
+        let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), uniforms_written: written + written_over, ..Default::default() };
         let mut encoder = device.create_command_encoder(&Default::default());
         self.clock.begin();
         let pit_number = pit.map(|_| list.len().saturating_sub(1));
@@ -695,6 +794,29 @@ impl Renderer {
                 pass.set_pipeline(self.pipelines.matter(mesh.role));
                 submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
             }
+        }
+        // Before the shading: what they cover is data and refuses it by its alpha.
+        if self.overlays.any() {
+            let (target, resolve) = match &self.colour_ms {
+                Some(samples) => (samples, Some(view_of)),
+                None => (view_of, None),
+            };
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("overlays"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: target,
+                    depth_slice: None,
+                    resolve_target: resolve,
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store },
+                })],
+                depth_stencil_attachment: Some(wgpu::RenderPassDepthStencilAttachment {
+                    view: &self.depth,
+                    depth_ops: Some(wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store }),
+                    stencil_ops: None,
+                }),
+                ..Default::default()
+            });
+            stats.draws += self.overlays.draw(&mut pass, frame_group, look.mode == Mode::Below);
         }
         if let Some(shade) = shade {
             shade.draw(&mut encoder, &self.pipelines, frame_group, &finished, &self.clock);

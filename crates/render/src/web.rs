@@ -43,6 +43,8 @@ pub struct Twin {
     shown: Vec<(TileHandle, f32)>,
     fading: bool,
     still: bool,
+    /// Another day right of this share of the picture.
+    swipe: Option<(i32, f32)>,
 }
 
 fn text(e: impl std::fmt::Display) -> JsValue {
@@ -87,6 +89,7 @@ impl Twin {
             shown: Vec::new(),
             fading: false,
             still: options.still,
+            swipe: None,
         })
     }
 
@@ -141,7 +144,17 @@ impl Twin {
         match self.surface.get_current_texture() {
             wgpu::CurrentSurfaceTexture::Success(frame) | wgpu::CurrentSurfaceTexture::Suboptimal(frame) => {
                 let target = frame.texture.create_view(&Default::default());
-                self.renderer.blit(&target, self.config.format);
+                match self.swipe {
+                    None => self.renderer.blit(&target, self.config.format),
+                    Some((day, share)) => {
+                        let width = self.renderer.size()[0];
+                        let at = (width as f32 * share.clamp(0.0, 1.0)).round() as u32;
+                        self.renderer.blit_strip(&target, self.config.format, [0, at]);
+                        let other = crate::Look { day, ..self.stage.look.clone() };
+                        self.draws += self.renderer.draw_faded(&view, &other, &self.shown).draws;
+                        self.renderer.blit_strip(&target, self.config.format, [at, width]);
+                    }
+                }
                 self.renderer.queue().present(frame);
             }
             wgpu::CurrentSurfaceTexture::Lost | wgpu::CurrentSurfaceTexture::Outdated => {
@@ -170,7 +183,7 @@ impl Twin {
     pub fn set_camera(&mut self, lon: f64, lat: f64, h: f64, distance_m: f64, heading_deg: f64, pitch_deg: f64) {
         let camera = Camera {
             target: [lon, lat, h],
-            distance_m: distance_m.clamp(3.0, 200_000.0),
+            distance_m: distance_m.clamp(strata_scene::NEAREST_M, strata_scene::FARTHEST_M),
             heading_deg,
             pitch_deg: pitch_deg.clamp(-89.5, 60.0),
             ..self.stage.navigator.camera
@@ -210,6 +223,7 @@ impl Twin {
             Answer::Asked(Action::Years(n)) => format!("years {n}"),
             Answer::Asked(Action::Scene(n)) => format!("scene {n}"),
             Answer::Asked(Action::Deselect) => "deselect".into(),
+            Answer::Asked(Action::Tool(tool)) => format!("tool {}", tool.name()),
         })
     }
     /// A key comes up; an empty name: all of them.
@@ -225,6 +239,128 @@ impl Twin {
     }
     pub fn select(&mut self, _layer: &str, id: &str) {
         self.renderer.select((!id.is_empty()).then_some(id));
+    }
+    /// Several ids, JSON.
+    pub fn select_all(&mut self, ids_json: &str) -> Result<(), JsValue> {
+        self.renderer.select_all(serde_json::from_str(ids_json).map_err(text)?);
+        Ok(())
+    }
+    /// The feature under the pointer is drawn a little lighter; true when another picture is wanted.
+    pub fn hover(&mut self, id: &str) -> bool {
+        self.renderer.hover((!id.is_empty()).then_some(id))
+    }
+    /// A flight, as long as `seconds`; with none, a jump.
+    pub fn fly_to(&mut self, lon: f64, lat: f64, h: f64, distance_m: f64, seconds: f64) {
+        let c = &self.stage.navigator.camera;
+        let pitch_deg = if c.pitch_deg > -15.0 { -35.0 } else { c.pitch_deg };
+        let distance_m = distance_m.clamp(strata_scene::NEAREST_M, strata_scene::FARTHEST_M);
+        let camera = Camera { target: [lon, lat, h], distance_m, pitch_deg, ..*c };
+        self.stage.navigator.fly_to(camera, seconds);
+    }
+    /// JSON `{layer, id, place, snap}`: what lies under a pixel, held to corners, edges and axes within `snap_px`.
+    pub fn probe(&self, x: f32, y: f32, snap_px: f32) -> Option<String> {
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        let p = self.renderer.probe(&view, [x, y], self.stage.look.day, &self.handles(), snap_px)?;
+        let (layer, id) = p.feature.map_or((None, None), |(h, id)| (self.layer_of.get(&h).cloned(), Some(id)));
+        Some(serde_json::json!({ "layer": layer, "id": id, "place": p.place, "snap": p.snap }).to_string())
+    }
+    /// JSON `{low_m, high_m, middle, radius_m}` of a body that is drawn.
+    pub fn extent(&self, id: &str) -> Option<String> {
+        self.renderer.extent(id, &self.handles()).and_then(|e| serde_json::to_string(&e).ok())
+    }
+    /// Height of the eye over the ground that is drawn, m.
+    pub fn eye_over_ground(&self) -> Option<f64> {
+        let eye = self.stage.navigator.eye();
+        self.renderer.ground_m([eye[0], eye[1]], &self.handles()).map(|g| eye[2] - g)
+    }
+    /// JSON `[{layer, id}]` of what lies within a closed line, JSON `[[x, y]]` px of the canvas.
+    pub fn within(&self, lasso_json: &str) -> Result<String, JsValue> {
+        let lasso: Vec<[f32; 2]> = serde_json::from_str(lasso_json).map_err(text)?;
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        let found = self.renderer.within(&view, &lasso, self.stage.look.day, &self.handles());
+        let list: std::collections::BTreeSet<(String, String)> =
+            found.into_iter().map(|(h, id)| (self.layer_of.get(&h).cloned().unwrap_or_default(), id)).collect();
+        let list: Vec<_> = list.into_iter().map(|(layer, id)| serde_json::json!({ "layer": layer, "id": id })).collect();
+        Ok(serde_json::Value::from(list).to_string())
+    }
+    /// JSON of [`strata_scene::measure::Length`] and `area` of the places JSON `[[lon, lat, h]]`.
+    pub fn measure(&self, places_json: &str) -> Result<String, JsValue> {
+        let places: Vec<[f64; 3]> = serde_json::from_str(places_json).map_err(text)?;
+        let (length, area) = (strata_scene::measure::length(&places), strata_scene::measure::area(&places));
+        Ok(serde_json::json!({ "length": length, "area": area }).to_string())
+    }
+    /// Land-use indices of a parcel, GeoJSON, by the buildings of a FeatureCollection, on the shown day.
+    pub fn indices(&self, parcel_json: &str, buildings_json: &str) -> Result<String, JsValue> {
+        let parcel: serde_json::Value = serde_json::from_str(parcel_json).map_err(text)?;
+        let buildings: serde_json::Value = serde_json::from_str(buildings_json).map_err(text)?;
+        let list = buildings["features"].as_array().map(Vec::as_slice).unwrap_or_default();
+        serde_json::to_string(&strata_scene::measure::indices(&parcel, list, self.stage.look.day)).map_err(text)
+    }
+    /// An application layer, as `strata:overlays` describes one, with its features as GeoJSON.
+    pub fn set_overlay(&mut self, overlay_json: &str, collection_json: &str) -> Result<(), JsValue> {
+        let overlay = strata_scene::Overlay::read(serde_json::from_str(overlay_json).map_err(text)?, "overlay").map_err(text)?;
+        let collection = serde_json::from_str(collection_json).map_err(text)?;
+        self.renderer.set_overlay(&overlay, &collection, self.stage.navigator.camera.target[2]).map_err(text)
+    }
+    pub fn remove_overlay(&mut self, id: &str) {
+        self.renderer.remove_overlay(id);
+    }
+    pub fn show_overlay(&mut self, id: &str, visible: bool) {
+        self.renderer.show_overlay(id, visible);
+    }
+    pub fn set_pixel_ratio(&mut self, ratio: f32) {
+        self.renderer.set_pixel_ratio(ratio);
+    }
+    /// What is known of a feature now: a value (NaN: none) and a colour `#RRGGBB` (empty: none); neither forgets it.
+    pub fn set_state(&mut self, id: &str, value: f64, colour: &str) {
+        let state = crate::State { value: value.is_finite().then_some(value), colour: strata_scene::overlay::hex(colour) };
+        self.renderer.set_state(id, (state != crate::State::default()).then_some(state));
+    }
+    /// JSON `{overlay, id, value, count, no_data}` of what an overlay has under a pixel.
+    pub fn pick_overlay(&self, x: f32, y: f32) -> Option<String> {
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        self.renderer.pick_overlay(&view, x, y).and_then(|h| serde_json::to_string(&h).ok())
+    }
+    /// JSON `[{at, count, ids}]`: the symbols of an overlay as they are drawn, px of the canvas.
+    pub fn gathered(&self, id: &str) -> Result<String, JsValue> {
+        let view = self.stage.navigator.camera.view(self.renderer.size());
+        serde_json::to_string(&self.renderer.gathered(&view, id)).map_err(text)
+    }
+    /// Another date: buildings that came, changed and went since are coloured. `day` of `i32::MIN`: no longer.
+    pub fn set_compare(&mut self, day: i32) {
+        self.stage.look.compare = (day != i32::MIN).then_some(day);
+    }
+    /// Right of a share of the picture another day is shown. `day` of `i32::MIN`: no longer.
+    pub fn set_swipe(&mut self, day: i32, share: f32) {
+        self.swipe = (day != i32::MIN).then_some((day, share));
+    }
+    /// JSON `[{zh, en, entries: [{swatch, code, zh, en}], notes}]`: what the colours of this picture mean.
+    pub fn legend(&self) -> Result<String, JsValue> {
+        use crate::legend;
+        let (view, look) = (self.stage.navigator.camera.view(self.renderer.size()), &self.stage.look);
+        let found = self.renderer.found(&view, look, &self.handles());
+        let mut sections: Vec<legend::Section> = self.renderer.overlays().map(legend::overlay).collect();
+        if look.drape {
+            sections.push(legend::land_uses(&found.land_uses));
+        }
+        if !found.control_lines.is_empty() {
+            sections.push(legend::control_lines(&found.control_lines));
+        }
+        if !found.pipes.is_empty() {
+            sections.push(legend::pipes(&found.pipes, look));
+        }
+        if look.mode != Mode::Surface {
+            sections.push(legend::underground(look.mode));
+        }
+        if let Some(compared) = look.compare {
+            let year = |day: i32| Instant::from_day(day).year();
+            let mut states = legend::states([year(compared), year(look.day)], [0, 1, 0]);
+            // How many there are is the record's to say, not the drawn tiles'.
+            states.entries.iter_mut().for_each(|e| e.code.clear());
+            sections.push(states);
+        }
+        sections.retain(|s| !s.entries.is_empty());
+        serde_json::to_string(&sections).map_err(text)
     }
     fn handles(&self) -> Vec<TileHandle> {
         self.shown.iter().filter(|(_, fade)| *fade >= 0.0).map(|(h, _)| *h).collect()

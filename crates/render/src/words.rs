@@ -207,6 +207,10 @@ impl TileWords {
             }
         }
     }
+    /// Axes of a pipe, in the tile's frame; none of anything else.
+    pub fn axes(&self, row: u32) -> Vec<&[Vec3]> {
+        self.lines.iter().filter(|l| l.row == row && l.kind == Kind::Pipe).map(|l| l.path.as_slice()).collect()
+    }
     fn stands(&self, row: u32, day: i32) -> bool {
         self.valid.get(row as usize).is_none_or(|(from, to)| *from <= day && day < *to)
     }
@@ -352,6 +356,7 @@ impl Renderer {
         }));
         let ruler = if dark == 1 { PLAIN[1] } else { PLAIN[0] };
         out.extend(crate::pit::words(view, look, text_px, halo, ruler));
+        self.overlay_words(view, text_px, ruler, halo, &mut out);
         let pen = Writer { view, look, text_px, dark, halo };
         for (ecef_from_tile, words) in self.words_of(tiles) {
             let screen = Screen { view, ecef_from_tile };

@@ -1,6 +1,10 @@
 use glam::{DVec3, Mat4, Vec3};
 use strata_model::{Enu, geographic_from_ecef};
 
+/// Distances of an orbiting eye from its target: from a joint of a pipe to the whole of a city.
+pub const NEAREST_M: f64 = 0.05;
+pub const FARTHEST_M: f64 = 200_000.0;
+
 /// An orbit camera: it looks at `target` from `distance_m` away.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Camera {
@@ -50,7 +54,7 @@ impl Camera {
         let eye_in_enu = -forward * self.distance_m;
         // The near plane grows with distance: depth without reversed infinity (WebGL 2) needs it, and nothing
         // stands nearer than that to an orbiting eye.
-        let near_m = (self.distance_m * 0.01).clamp(0.2, 20.0) as f32;
+        let near_m = (self.distance_m * 0.01).clamp(NEAREST_M * 0.01, 20.0) as f32;
         let aspect = viewport_px[0].max(1) as f32 / viewport_px[1].max(1) as f32;
         let fov_y_rad = self.fov_y_deg.to_radians() as f32;
         let view_from_enu = Mat4::look_to_rh(Vec3::ZERO, forward.as_vec3(), up.as_vec3());
@@ -76,9 +80,9 @@ impl Camera {
         self.heading_deg = (self.heading_deg + heading_deg).rem_euclid(360.0);
         self.pitch_deg = (self.pitch_deg + pitch_deg).clamp(-89.5, 60.0);
     }
-    /// `factor` < 1 comes nearer; between 3 m and 200 km.
+    /// `factor` < 1 comes nearer; between [`NEAREST_M`] and [`FARTHEST_M`].
     pub fn zoom(&mut self, factor: f64) {
-        self.distance_m = (self.distance_m * factor).clamp(3.0, 200_000.0);
+        self.distance_m = (self.distance_m * factor).clamp(NEAREST_M, FARTHEST_M);
     }
     /// Moves the target over the ground, in the camera's own right and forward, metres.
     pub fn pan(&mut self, right_m: f64, forward_m: f64) {

@@ -6,16 +6,20 @@
 //! the loop fetches what [`Stream::wanted`] names and hands it back.
 
 mod camera;
+pub mod cluster;
 mod error;
 mod flight;
+pub mod measure;
 mod navigate;
+pub mod overlay;
 mod scene;
 mod select;
 mod tree;
 
-pub use camera::{Camera, View};
+pub use camera::{Camera, FARTHEST_M, NEAREST_M, View};
 pub use error::SceneError;
 pub use flight::Flight;
-pub use navigate::{Action, Answer, Gait, Ground, Navigator};
+pub use navigate::{Action, Answer, Gait, Ground, Navigator, Tool};
+pub use overlay::{Overlay, OverlayData, OverlayKind};
 pub use scene::{Anchor, CameraSpec, Mode, Scene, SceneLayer, Title};
 pub use select::{Drawn, Ready, Request, RequestKind, Stream, Update};

@@ -10,9 +10,10 @@
 //! | W A S D | – | ahead, left, back, right; Shift four times as fast |
 //! | PageUp, PageDown | tilt | look up, down (fly: E rises, C sinks) |
 //! | + − | nearer, farther | – |
-//! | Q, F | walk at eye height, fly; again: orbit | |
-//! | N, L, H | north up, level, home | |
+//! | Q, Y | walk at eye height, fly; again: orbit | |
+//! | N, K, Home | north up, level, home | |
 //! | U, T, 1–9 | underground, time, scenes | |
+//! | V H M X D C L F G / ? Space | select, pan, measure, section box, draw, compare, layers, frame the selection, go to, search, help, play: tools of the page | W A S D and E C go first |
 
 use crate::Camera;
 use glam::DVec3;
@@ -41,6 +42,60 @@ pub enum Action {
     /// The scene of this number, from 1.
     Scene(usize),
     Deselect,
+    Tool(Tool),
+}
+
+/// What the page that holds the twin has a panel or a pointer for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    Select,
+    Pan,
+    Measure,
+    SectionBox,
+    Draw,
+    Compare,
+    Layers,
+    Frame,
+    GoTo,
+    Search,
+    Help,
+    Play,
+}
+
+impl Tool {
+    fn of(key: &str) -> Option<Self> {
+        Some(match key {
+            "v" => Self::Select,
+            "h" => Self::Pan,
+            "m" => Self::Measure,
+            "x" => Self::SectionBox,
+            "d" => Self::Draw,
+            "c" => Self::Compare,
+            "l" => Self::Layers,
+            "f" => Self::Frame,
+            "g" => Self::GoTo,
+            "/" => Self::Search,
+            "?" => Self::Help,
+            " " => Self::Play,
+            _ => return None,
+        })
+    }
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Select => "select",
+            Self::Pan => "pan",
+            Self::Measure => "measure",
+            Self::SectionBox => "section-box",
+            Self::Draw => "draw",
+            Self::Compare => "compare",
+            Self::Layers => "layers",
+            Self::Frame => "frame",
+            Self::GoTo => "go-to",
+            Self::Search => "search",
+            Self::Help => "help",
+            Self::Play => "play",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +130,13 @@ pub struct Navigator {
 }
 
 pub const EYE_HEIGHT_M: f64 = 1.6;
-/// An orbiting or flying eye keeps this far above the ground.
+/// An orbiting or flying eye keeps this far above the ground, less only where it looks at something nearer.
 pub const CLEARANCE_M: f64 = 2.0;
+/// However near it looks.
+pub const LEAST_CLEARANCE_M: f64 = 0.02;
+fn clearance_m(camera: &Camera) -> f64 {
+    (camera.distance_m * 0.5).clamp(LEAST_CLEARANCE_M, CLEARANCE_M)
+}
 const WALK_M_S: f64 = 3.0;
 const TURN_DEG_S: f64 = 60.0;
 /// Distance of the target before a walking eye.
@@ -103,13 +163,13 @@ impl Navigator {
             "+" | "=" => self.nearer(0.8),
             "-" => self.nearer(1.25),
             "q" => self.set_gait(if self.gait == Gait::Walk { Gait::Orbit } else { Gait::Walk }),
-            "f" => self.set_gait(if self.gait == Gait::Fly { Gait::Orbit } else { Gait::Fly }),
+            "y" => self.set_gait(if self.gait == Gait::Fly { Gait::Orbit } else { Gait::Fly }),
             "n" => self.fly_to(Camera { heading_deg: 0.0, ..self.camera }, 0.3),
-            "l" => {
+            "k" => {
                 let pitch_deg = if moving { 0.0 } else { -35.0 };
                 self.fly_to(Camera { pitch_deg, ..self.camera }, 0.3)
             }
-            "h" | "Home" => {
+            "Home" => {
                 self.set_gait(Gait::Orbit);
                 self.below = None;
                 self.fly_to(self.home, 0.6)
@@ -123,7 +183,7 @@ impl Navigator {
             "Escape" => Answer::Asked(Action::Deselect),
             digit => match digit.parse::<usize>() {
                 Ok(n @ 1..=9) => Answer::Asked(Action::Scene(n)),
-                _ => Answer::Unknown,
+                _ => Tool::of(digit).map_or(Answer::Unknown, |t| Answer::Asked(Action::Tool(t))),
             },
         }
     }
@@ -325,7 +385,7 @@ impl Navigator {
     fn keep_above(&mut self, ground: Ground<'_>) {
         let lack = |c: &Camera| {
             let eye = geographic_from_ecef(c.view([1, 1]).eye_in_ecef);
-            ground([eye[0], eye[1]]).map(|g| g + CLEARANCE_M - eye[2])
+            ground([eye[0], eye[1]]).map(|g| g + clearance_m(c) - eye[2])
         };
         if self.gait == Gait::Walk {
             let eye = self.eye();
@@ -428,6 +488,9 @@ mod tests {
         let mut n = Navigator::new(Camera::new(PLACE, 900.0, 30.0, -50.0));
         assert_eq!(n.press("U", false), Answer::Asked(Action::Underground));
         assert_eq!(n.press("3", false), Answer::Asked(Action::Scene(3)));
+        for (key, tool) in [("m", "measure"), ("C", "compare"), ("/", "search"), ("F", "frame"), (" ", "play"), ("h", "pan")] {
+            assert!(matches!(n.press(key, false), Answer::Asked(Action::Tool(t)) if t.name() == tool), "{key}");
+        }
         assert_eq!((n.press("w", false), n.press("0", false), n.press("F7", false)), (Answer::Unknown, Answer::Unknown, Answer::Unknown));
         assert_eq!(n.press("ArrowLeft", false), Answer::Moved);
         n.release_all();
@@ -440,11 +503,36 @@ mod tests {
         }
         assert_eq!(n.camera.heading_deg, 0.0);
         n.pan(300.0, 40.0, [800, 600]);
-        n.press("h", false);
+        n.press("Home", false);
         while n.moving() {
             n.advance(0.1, &flat);
         }
         assert_eq!(n.camera, n.home);
+    }
+
+    #[test]
+    fn from_a_joint_of_a_pipe_to_the_whole_of_a_city() {
+        let mut n = Navigator::new(Camera::new(PLACE, 100_000.0, 20.0, -60.0));
+        let mut last = n.camera.distance_m;
+        // Even steps, none larger than the wheel's own, and the target stays where it is.
+        for _ in 0..200 {
+            n.zoom(0.9, None);
+            n.advance(0.02, &flat);
+            let step = n.camera.distance_m / last;
+            assert!(step > 0.899 || n.camera.distance_m == crate::NEAREST_M, "{step}");
+            last = n.camera.distance_m;
+            let eye = n.eye();
+            assert!(eye[2] > 210.0, "{eye:?}");
+            let view = n.camera.view([1280, 720]);
+            assert!(f64::from(view.near_m) < n.camera.distance_m / 20.0, "what one looks at is not cut away");
+            let (at, _) = view.project(ecef_from_geographic(n.camera.target)).expect("in front");
+            assert!((at[0] - 640.0).abs() < 0.5 && (at[1] - 360.0).abs() < 0.5, "{at:?} at {} m", n.camera.distance_m);
+        }
+        assert_eq!(n.camera.distance_m, crate::NEAREST_M);
+        for _ in 0..400 {
+            n.zoom(1.1, None);
+        }
+        assert_eq!(n.camera.distance_m, crate::FARTHEST_M);
     }
 
     proptest! {
@@ -458,17 +546,18 @@ mod tests {
                     1 => n.pan(a, b, [800, 600]),
                     2 => n.zoom((a / 400.0).exp(), None),
                     3 => { n.press("q", false); }
-                    4 => { n.press("f", false); }
+                    4 => { n.press("y", false); }
                     5 => { n.press(if a > 0.0 { "w" } else { "c" }, b > 0.0); }
                     6 => { n.press(if a > 0.0 { "PageUp" } else { "ArrowUp" }, false); }
                     7 => n.release_all(),
-                    _ => { n.press(if a > 0.0 { "h" } else { "l" }, false); }
+                    _ => { n.press(if a > 0.0 { "Home" } else { "k" }, false); }
                 }
                 n.advance(0.2, &hills);
                 let eye = n.eye();
                 let over = eye[2] - hills([eye[0], eye[1]]).unwrap_or_default();
-                prop_assert!(over > 1.59, "{over} m over the ground, {n:?}");
-                prop_assert!(n.camera.pitch_deg.is_finite() && n.camera.distance_m >= 3.0);
+                let least = if n.gait == Gait::Walk { 1.59 } else { clearance_m(&n.camera) - 0.01 };
+                prop_assert!(over > least.max(0.0), "{over} m over the ground, {n:?}");
+                prop_assert!(n.camera.pitch_deg.is_finite() && n.camera.distance_m >= crate::NEAREST_M);
             }
             n.set_below(true);
             let pitch = n.camera.pitch_deg;

@@ -1,6 +1,6 @@
 //! Scene files.
 
-use crate::{Camera, SceneError};
+use crate::{Camera, Overlay, SceneError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -78,6 +78,8 @@ pub struct Scene {
     pub contours: bool,
     pub labels: bool,
     pub layers: Vec<SceneLayer>,
+    /// Application layers over the city, in drawing order.
+    pub overlays: Vec<Overlay>,
 }
 
 impl Scene {
@@ -92,6 +94,7 @@ impl Scene {
     /// | `strata:compare` | a date |
     /// | `strata:cutaway_m` | `[east, north, depth]` |
     /// | `strata:contours`, `strata:labels` | true or false |
+    /// | `strata:overlays` | list of [`Overlay`] |
     ///
     /// and of a layer's: `strata:tileset` (address), `strata:theme`. Layers without a tileset are the flat map's own.
     pub fn parse(text: &str) -> Result<Self, SceneError> {
@@ -137,6 +140,18 @@ impl Scene {
                 id,
             });
         }
+        let overlays = match part("strata:overlays") {
+            None => Vec::new(),
+            Some(Value::Array(list)) => list
+                .into_iter()
+                .enumerate()
+                .map(|(i, v)| Overlay::read(v, &format!("strata:overlays[{i}]")))
+                .collect::<Result<Vec<_>, _>>()?,
+            Some(_) => return Err(fault("strata:overlays", "a list is wanted")),
+        };
+        if let Some(twice) = overlays.iter().enumerate().find(|(i, o)| overlays[..*i].iter().any(|p| p.id == o.id)) {
+            return Err(fault(&format!("strata:overlays[{}].id", twice.0), "it stands twice"));
+        }
         Ok(Self {
             name,
             title,
@@ -148,6 +163,7 @@ impl Scene {
             contours: flag("strata:contours"),
             labels: meta.get("strata:labels").and_then(Value::as_bool).unwrap_or(true),
             layers,
+            overlays,
         })
     }
 

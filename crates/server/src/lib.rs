@@ -8,6 +8,7 @@
 //!   missing one.
 //! - `content`, `threed`: vector tiles, 3D Tiles, terrain pictures and styles, also for callers in the same process.
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
+//! - `features`: a layer as GeoJSON for callers in the same process.
 //! - `processes`: OGC API Processes over the analyses of the house.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
 //! - `sta`: SensorThings over HTTP, `mqtt` over MQTT; `stream`: events as they come; `alarm`: rules and what they found;
@@ -22,6 +23,7 @@ mod ask;
 mod cases;
 mod content;
 mod crs;
+mod features;
 mod geojson;
 mod items;
 mod limits;
@@ -49,6 +51,7 @@ pub use access::Actor;
 pub use alarm::watch;
 pub use ask::{Ask, Headers, Params};
 pub use content::{Content, content};
+pub use features::features;
 pub use limits::Limits;
 pub use listener::serve;
 pub use mqtt::serve_mqtt;

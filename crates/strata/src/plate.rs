@@ -16,7 +16,13 @@ const FONTS: [&str; 2] = ["/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.tt
 /// Whether a scene has colours that want a legend.
 pub fn explains(scene: &Scene, night: bool) -> bool {
     let shows = |theme: Theme| scene.layers.iter().any(|l| l.theme == theme && l.visible);
-    night || scene.mode != Mode::Surface || scene.contours || scene.compare.is_some() || shows(Theme::Parcel) || shows(Theme::Pipe)
+    !scene.overlays.is_empty()
+        || night
+        || scene.mode != Mode::Surface
+        || scene.contours
+        || scene.compare.is_some()
+        || shows(Theme::Parcel)
+        || shows(Theme::Pipe)
 }
 
 /// Whether windows are lit.
@@ -86,7 +92,7 @@ impl Sheet {
         let snapshot = state.engine.snapshot();
         let target = state.frame.working_from_ecef(view.enu.origin_in_ecef)?;
         let found = shown.renderer.found(view, look, tiles);
-        let mut sections = Vec::new();
+        let mut sections: Vec<legend::Section> = shown.renderer.overlays().map(legend::overlay).collect();
         if look.drape {
             sections.push(legend::land_uses(&found.land_uses));
         }

@@ -3,7 +3,7 @@ use clap::Args;
 use std::{path::PathBuf, process::ExitCode};
 use strata_model::{Instant, Scope, Theme};
 use strata_render::{Look, PlanGrid, Quality, Renderer};
-use strata_scene::{Camera, Scene, Stream};
+use strata_scene::{Camera, Overlay, Scene, Stream, overlay::Source};
 use strata_server::CityState;
 
 #[derive(Args)]
@@ -82,6 +82,10 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
         stream.add_tileset(&layer.id, &layer.tileset);
     }
     let mut renderer = pollster::block_on(Renderer::headless(field[0], field[1], Quality::High))?;
+    for overlay in &scene.overlays {
+        let collection = source(&state, overlay, &scope).map_err(Failure::misuse)?;
+        renderer.set_overlay(overlay, &collection, camera.target[2])?;
+    }
     let began = std::time::Instant::now();
     let mut picture = strata_render::shot(&mut renderer, &mut stream, &view, &look, &mut |url| {
         strata_server::content(&state, url, &scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"))
@@ -105,6 +109,18 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
         renderer.adapter()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The features of an overlay. A layer that this city has not is an empty one, as everywhere.
+pub fn source(state: &CityState, overlay: &Overlay, scope: &Scope) -> Result<serde_json::Value, String> {
+    match &overlay.source {
+        Source::Geojson(collection) => Ok(collection.clone()),
+        Source::Layer(layer) if !state.engine.snapshot().layers(scope).iter().any(|l| l.id.as_str() == layer) => {
+            Ok(serde_json::json!({ "type": "FeatureCollection", "features": [] }))
+        }
+        Source::Layer(layer) => strata_server::features(state, layer, overlay.filter.as_deref(), scope)
+            .map_err(|p| format!("the overlay `{}`: {p:?}", overlay.id)),
+    }
 }
 
 /// Ellipsoidal heights that the tints of the ground span.

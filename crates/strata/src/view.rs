@@ -100,7 +100,7 @@ pub fn run(command: &View) -> Result<ExitCode, Failure> {
     let scope = Scope::everything();
     let layers = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
     let synthetic = if state.meta.synthetic { " · 合成数据 synthetic" } else { "" };
-    let (fetch_from, grid_from) = (state.clone(), state.clone());
+    let (fetch_from, grid_from, source_from) = (state.clone(), state.clone(), state.clone());
     strata_render::window(WindowOptions {
         title: format!("Strata · {}{synthetic}", state.meta.name),
         size,
@@ -125,6 +125,7 @@ pub fn run(command: &View) -> Result<ExitCode, Failure> {
             let scope = Scope::everything();
             strata_server::content(&fetch_from, url, &scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"))
         }),
+        source: Box::new(move |overlay| crate::shot::source(&source_from, overlay, &Scope::everything())),
         script,
     })?;
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,188 @@
+// The planner's page at work: planner.mjs URL TOKEN PLAN [PICTURE] → one JSON line. PLAN: two pipes that cross, with their axes.
+// With PICTURE the page is dressed for the documentation and its picture is taken, and nothing else is done.
+import { until, withPage } from './chromium.mjs';
+
+const [url, token, planText, picture] = process.argv.slice(2);
+const plan = JSON.parse(planText);
+const cbd = '125.3186000,43.8866000,215.00';
+const ready = (page, ms = 240_000) => until(page, 'window.strata?.ready()', ms);
+
+async function dressed() {
+  await withPage({ width: 1600, height: 1000 }, async (page) => {
+    await page.goto(`${url}/?scene=planner&camera=${cbd},1050,318,-34&t=2026-06-21#token=${token}`);
+    await ready(page);
+    await page.evaluate("localStorage.setItem('strata.lang', 'zh'); localStorage.setItem('strata.theme', 'light')");
+    await page.goto(`${url}/?scene=planner&camera=${plan.camera ?? `${cbd},1050,318,-34`}&t=2026-06-21&on=parcels${plan.sel ? `&sel=${plan.sel}` : ''}`);
+    await ready(page);
+    await page.waitForTimeout(1500);
+    await ready(page);
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: picture, timeout: 180_000 });
+  });
+  console.log(JSON.stringify({ picture }));
+}
+
+async function worked() {
+  const result = await withPage({ width: 1000, height: 640 }, async (page, errors) => {
+    const out = {};
+    const evaluate = (f, x) => page.evaluate(f, x);
+    const click = async ([x, y]) => {
+      const box = await page.locator('#twin').boundingBox();
+      await page.mouse.click(box.x + x, box.y + y);
+    };
+    await page.goto(`${url}/?scene=planner&camera=${cbd},420,20,-40&t=2026-06-21#token=${token}`);
+    await ready(page);
+    // A building near the middle, and its body.
+    const spot = await evaluate(async () => {
+      const { twin } = window.strata;
+      const c = document.getElementById('twin');
+      for (let k = 0; k < 400; k++) {
+        const [x, y] = [c.clientWidth * (0.3 + 0.4 * ((k * 7) % 20) / 20), c.clientHeight * (0.25 + 0.5 * Math.floor(k / 20) / 20)];
+        const hit = await twin.pick(x, y);
+        if (hit?.layer === 'buildings') return { x, y, id: hit.id };
+      }
+      return null;
+    });
+    await page.keyboard.press('m');
+    await page.locator('[data-kind=height]').click();
+    await click([spot.x, spot.y]);
+    await until(page, "document.querySelectorAll('[data-testid=measure] dd').length === 2", 20_000);
+    const figures = (await page.locator('[data-testid=measure] dd').allInnerTexts()).map((t) => parseFloat(t.replace(/,/g, '')));
+    out.height = { id: spot.id, measured_m: figures[0], recorded_m: figures[1] };
+    // A corner: pointed at from a few pixels off, along a spiral around what was hit.
+    out.corner = await evaluate(async ({ x, y }) => {
+      const { twin } = window.strata;
+      for (let r = 4; r < 260; r += 6) for (let a = 0; a < 24; a++) {
+        const p = twin.probe(x + r * Math.cos((a * Math.PI) / 12), y + r * Math.sin((a * Math.PI) / 12));
+        if (p?.layer === 'buildings' && p.snap === 'vertex') return p;
+      }
+      return null;
+    }, spot);
+    await page.keyboard.press('Escape');
+    // A box around it holds it, and what lies elsewhere is not in it.
+    out.box = await evaluate(async ({ x, y, id }) => {
+      const { twin } = window.strata;
+      const small = twin.within([[x - 3, y - 3], [x + 3, y - 3], [x + 3, y + 3], [x - 3, y + 3]]);
+      const c = document.getElementById('twin');
+      const all = twin.within([[0, 0], [c.clientWidth, 0], [c.clientWidth, c.clientHeight], [0, c.clientHeight]]);
+      let missed = 0;
+      for (let k = 0; k < 60; k++) {
+        const hit = await twin.pick((c.clientWidth * ((k * 13) % 60)) / 60, (c.clientHeight * k) / 60);
+        if (hit && !all.some((g) => g.id === hit.id)) missed += 1;
+      }
+      return { small: small.length, all: all.length, has: small.some((g) => g.id === id), missed };
+    }, spot);
+    out.box_holds_it = out.box.has && out.box.missed === 0 && out.box.all > out.box.small;
+    // A live state colours a body; no tile is asked for it.
+    out.state_without_tiles = await evaluate(async ({ id }) => {
+      const { twin } = window.strata;
+      const requests = () => performance.getEntriesByType('resource').length;
+      const [before, frames] = [requests(), twin.frames()];
+      twin.setState(id, null, '#d7263d');
+      await new Promise((r) => setTimeout(r, 4000));
+      const drawn = twin.frames() > frames;
+      twin.setState(id);
+      return drawn && requests() === before;
+    }, spot);
+    // The parcel under foot has its indices.
+    const parcel = await evaluate(async () => {
+      const { twin } = window.strata;
+      const c = document.getElementById('twin');
+      for (let k = 0; k < 200; k++) {
+        const hit = await twin.pick(c.clientWidth * (0.1 + 0.6 * ((k * 7) % 20) / 20), c.clientHeight * (0.3 + 0.6 * Math.floor(k / 20) / 10));
+        if (hit?.layer === 'parcels') return [c.clientWidth * (0.1 + 0.6 * ((k * 7) % 20) / 20), c.clientHeight * (0.3 + 0.6 * Math.floor(k / 20) / 10)];
+      }
+      return null;
+    });
+    if (parcel) await click(parcel);
+    out.indices = await until(page, "document.querySelectorAll('[data-testid=indices] tbody tr').length === 3", 20_000);
+    // The address brings everything back.
+    await page.waitForTimeout(700);
+    const link = page.url();
+    const state = () => evaluate(() => ({ camera: window.strata.twin.camera(), card: document.querySelector('[data-testid=card] h2')?.innerText, date: document.querySelector('[data-testid=date]').value }));
+    const before = await state();
+    await page.goto('about:blank');
+    await page.goto(link);
+    await ready(page);
+    await until(page, "!!document.querySelector('[data-testid=card] h2')", 20_000);
+    const after = await state();
+    const same = (a, b) => Math.abs(a - b) < 1e-6 + 0.006;
+    out.deep_link = before.card === after.card && before.date === after.date && same(before.camera.distance_m, after.camera.distance_m) && before.camera.target.every((v, i) => Math.abs(v - after.camera.target[i]) < (i < 2 ? 1e-7 : 0.006)) && new URL(link).searchParams.has('v');
+    // Swipe of two dates.
+    await page.locator('#twin').focus();
+    await page.keyboard.press('c');
+    const edge = await until(page, "!!document.querySelector('[data-testid=swipe]')", 5_000);
+    await page.locator('[data-testid=swipe]').focus();
+    const was = await page.locator('[data-testid=swipe]').getAttribute('aria-valuenow');
+    await page.keyboard.press('ArrowLeft');
+    out.swipe = edge && (await page.locator('[data-testid=swipe]').getAttribute('aria-valuenow')) !== was && (await page.locator('.date').count()) === 2;
+    await page.locator('#twin').focus();
+    await page.keyboard.press('c');
+    await page.keyboard.press('c');
+    // Play: the year runs.
+    const year = await page.locator('[data-testid=year]').innerText();
+    await page.keyboard.press(' ');
+    out.year_plays = await until(page, `document.querySelector('[data-testid=year]').innerText !== '${year}'`, 20_000);
+    await page.keyboard.press(' ');
+    // On foot, over the ground that is drawn.
+    await page.keyboard.press('q');
+    await page.waitForTimeout(3000);
+    out.walk = await evaluate(() => window.strata.twin.camera().gait === 'walk');
+    out.eye_m = await evaluate(() => window.strata.twin.eyeOverGround());
+    await page.keyboard.press('Escape');
+    // Another size, and a page that was behind another.
+    await page.setViewportSize({ width: 820, height: 560 });
+    out.resize = await until(page, "document.getElementById('twin').width === document.getElementById('twin').clientWidth && document.getElementById('twin').height === document.getElementById('twin').clientHeight", 10_000);
+    const front = await page.context().newPage();
+    await front.goto('about:blank');
+    await front.bringToFront();
+    await evaluate(() => window.strata.twin.setDay(3650));
+    const frames = await evaluate(() => window.strata.twin.frames());
+    await page.bringToFront();
+    await front.close();
+    out.hidden_tab = await until(page, `window.strata.twin.frames() > ${frames}`, 30_000);
+    // Two pipes that cross, clicked beside their crossing, from above through the ground.
+    const middle = plan.a[0].map((v, i) => (v + plan.a[1][i]) / 2);
+    await page.setViewportSize({ width: 1000, height: 640 });
+    await page.goto(`${url}/?scene=pipes&mode=xray&camera=${middle[0].toFixed(7)},${middle[1].toFixed(7)},${middle[2].toFixed(2)},60,0,-85&t=2026-06-21`);
+    await ready(page);
+    await page.locator('#twin').focus();
+    await page.keyboard.press('m');
+    await page.locator('[data-kind=pipe_clearance]').click();
+    for (const [k, axis] of [plan.a, plan.b].entries()) {
+      // A place of this pipe that is this pipe on the screen.
+      const place = await evaluate(async ([axis, id]) => {
+        const { twin } = window.strata;
+        for (let i = 1; i < 60; i++) {
+          const p = twin.onScreen(axis[0].map((v, n) => v + ((axis[1][n] - v) * i) / 60));
+          if (p && twin.probe(...p)?.id === id) return p;
+        }
+        return null;
+      }, [axis, plan.pair[k]]);
+      if (place) await click(place);
+      await page.waitForTimeout(300);
+    }
+    await until(page, "document.querySelectorAll('[data-testid=measure] dd').length >= 1", 60_000);
+    out.clearance = { gap_m: parseFloat(await page.locator('[data-testid=measure] dd').first().innerText().catch(() => 'NaN')) };
+    // Sensors, gathered.
+    await page.goto(`${url}/?scene=overlay-icons`);
+    await ready(page);
+    out.icons = await evaluate(() => {
+      const g = window.strata.twin.gathered('sensors');
+      return { symbols: g.length, sum: g.reduce((n, s) => n + s.count, 0), ids: new Set(g.flatMap((s) => s.ids)).size };
+    });
+    return { errors, ...out };
+  });
+  result.dpr_2 = await withPage({ width: 700, height: 460 }, async (page) => {
+    await page.goto(`${url}/#token=${token}`);
+    await until(page, 'window.strataFirstPictureMs > 0', 120_000);
+    return page.evaluate("document.getElementById('twin').width === 2 * document.getElementById('twin').clientWidth");
+  }, { deviceScaleFactor: 2 });
+  result.no_adapter_said = await withPage({ width: 700, height: 460 }, async (page) => {
+    await page.goto(`${url}/#token=${token}`);
+    return until(page, "/WebGPU/.test(document.querySelector('.notice')?.innerText ?? '')", 60_000);
+  }, {}, ['--disable-3d-apis', '--disable-features=WebGPU']);
+  console.log(JSON.stringify(result));
+}
+
+await (picture ? dressed() : worked());
