@@ -10,6 +10,7 @@
 //! - [`segments`], [`isolation`]: what valves can cut out, and what it takes; [`users`]: who hangs on which pipe;
 //!   [`isolate`]: a burst
 //! - [`supply`], [`hydraulics`]: the water network as a model, and EPANET that solves it; [`pressures`]: before and after
+//! - [`leak`]: leaks found from pressures, flows and meters beside the model
 //! - [`drain`], [`storm`]: drains by Manning in a storm
 //! - [`consistency`]: what is wrong with a network as surveyed
 //! - [`rules`]: what is asked, by which clause, and how sure we are; [`clearance`]: are they far enough from one another
@@ -38,6 +39,7 @@ mod inputs;
 pub mod isolate;
 pub mod isolation;
 pub mod joining;
+pub mod leak;
 pub mod network;
 pub mod pipe;
 pub mod planned;
@@ -79,5 +81,6 @@ pub const ANALYSES: &[&Analysis] = &[
     &qc::COMPARE,
     &pressures::HYDRAULICS,
     &storm::DRAINAGE,
+    &leak::LEAKS,
     &supervision::SUPERVISION,
 ];
