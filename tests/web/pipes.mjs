@@ -27,7 +27,7 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
   await seen('statistics');
   out.kilometres = [number(await page.locator('.total b').innerText()), Math.round((await process_('statistics', { by: 'class' })).length_m / 1000)];
   out.maps = await until(page, "!!window.strataMap?.isStyleLoaded() && document.querySelectorAll('[data-testid^=tool-]').length > 10", LONG);
-  out.tools = [(await page.locator('footer [data-testid^=tool-]').count()) + 2, (await ask('/ogc/processes')).processes.length];
+  out.tools = [(await page.locator('footer [data-testid^=tool-]').count()) + 3, (await ask('/ogc/processes')).processes.length];
 
   // The flat map and the twin look at the same ground: a pan of one moves the other.
   out.twin = await until(page, '!!window.strata?.twin', LONG);

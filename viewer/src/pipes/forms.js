@@ -29,10 +29,12 @@ export const presets = {
   profile: { drawings: ['svg', 'dxf'] }, trace: { mode: 'connected' },
 };
 
-export const icons = {
-  section: '⌗', profile: '⇵', trace: '⇆', isolate: '✹', excavate: '⛏', clearance: '⟂', cover: '⊥', encroach: '⌂', planned: '✎', statistics: '▤', risk: '△', hydraulics: '≈', drainage: '☂', topology: '⋔', segments: '⧉',
+/** A tool's name on its button; what is not here has its process's own title. */
+export const short = {
+  section: ['横断面', 'Section'], profile: ['纵断面', 'Profile'], trace: ['追踪', 'Trace'], isolate: ['爆管关阀', 'Burst'], excavate: ['开挖', 'Excavate'], clearance: ['净距', 'Clearance'], planned: ['规划管线', 'Plan a pipe'], cover: ['覆土', 'Cover'],
+  encroach: ['占压', 'Encroach'], risk: ['风险', 'Risk'], statistics: ['统计', 'Statistics'], hydraulics: ['水力', 'Hydraulics'], drainage: ['排水', 'Drainage'], topology: ['拓扑', 'Topology'], segments: ['阀段', 'Segments'],
 };
 /** The tools in the order of the work; what the server has beyond them comes after. */
 export const order = ['section', 'profile', 'trace', 'isolate', 'excavate', 'clearance', 'planned', 'cover', 'encroach', 'risk', 'statistics', 'hydraulics', 'drainage', 'topology', 'segments'];
 // They have a screen of their own.
-export const elsewhere = new Set(['qc', 'compare-survey']);
+export const elsewhere = new Set(['qc', 'compare-survey', 'supervision']);

@@ -36,6 +36,7 @@ const makers = {
     ...one(a.at, { tone: 'bad', label: '✹', row: null, ring: true }),
   ],
   clearance: gaps,
+  permit: (a) => [...gaps(a), ...covers(a.pipes, 'pipes')],
   planned: (a) => [
     ...one(a.axis, { tone: 'plan', width: 6, row: null }),
     ...one(a.lawful?.axis, { tone: 'good', width: 4, dash: true, row: null }),
