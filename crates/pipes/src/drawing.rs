@@ -83,8 +83,12 @@ pub(crate) struct Drawing {
 /// The largest usual scale (1:n) at which so many metres fit on so many millimetres.
 pub(crate) fn usual_scale(metres: f64, mm: f64) -> f64 {
     let wanted = metres * 1000.0 / mm;
-    let usual = [20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0];
-    usual.into_iter().find(|s| *s >= wanted).unwrap_or(wanted.ceil())
+    usual_scales().find(|s| *s >= wanted).unwrap_or(wanted.ceil())
+}
+
+/// The largest first.
+pub(crate) fn usual_scales() -> impl Iterator<Item = f64> {
+    [20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0].into_iter()
 }
 
 impl Drawing {

@@ -16,7 +16,7 @@ use crate::{
     inputs::{around, ids, line_json, number, pipe_json, pipes_by_ids, plan_bounds, point_input, point_json, shown},
     pipe::{Pipe, Section},
     rules::{Rule, rules},
-    section::{at_station, ground_line, title, wanted_drawings},
+    section::{at_station, ground_line, paper, title, wanted_drawings},
 };
 use serde_json::{Value, json};
 use std::{collections::HashSet, ops::ControlFlow};
@@ -264,6 +264,7 @@ pub const PROFILE: Analysis = Analysis {
         "class":{"description":"Class of the way (JS, PS …)","type":"string"},
         "exaggeration":{"description":"Of heights in the drawings","type":"number","default":10,"minimum":1,"maximum":50},
         "title":{"description":"Of the drawings","type":"string"},
+        "paper_mm":{"description":"Width and height of the sheet that a drawing must fit, at a usual scale","type":"array","items":{"type":"number"},"minItems":2,"maxItems":2},
         "drawings":{"description":"Which drawings the answer carries","type":"array","items":{"enum":["svg","dxf"]},"default":[]}}}"#,
     outputs: r#"{"type":"object","properties":{
         "faults":{"description":"Pieces of reverse fall and steps up","type":"integer"},
@@ -278,7 +279,7 @@ pub const PROFILE: Analysis = Analysis {
 };
 
 fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
-    let drawings = wanted_drawings(inputs)?;
+    let (drawings, paper) = (wanted_drawings(inputs)?, paper(inputs)?);
     let exaggeration = number(inputs, "exaggeration", 10.0, 1.0, 50.0)?;
     let (pipes, chain) = match (ids(inputs, "pipes")?, point_input(inputs, "from")?, point_input(inputs, "to")?) {
         (Some(ids), None, None) => {
@@ -333,7 +334,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         "synthetic": p.synthetic,
     });
     if drawings != [false; 2] {
-        let drawing = drawn::draw(&p, exaggeration, &title(inputs, "管线纵断面图 Long profile"));
+        let drawing = drawn::draw(&p, exaggeration, &title(inputs, "管线纵断面图 Long profile"), paper);
         if drawings[0] {
             out["svg"] = drawing.svg().into();
         }

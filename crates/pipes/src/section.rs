@@ -388,6 +388,7 @@ pub const SECTION: Analysis = Analysis {
         "frost_depth_m":{"type":"number","default":1.69},
         "exaggeration":{"description":"Of heights in the drawings","type":"number","default":1,"minimum":1,"maximum":20},
         "title":{"description":"Of the drawings","type":"string"},
+        "paper_mm":{"description":"Width and height of the sheet that a drawing must fit, at a usual scale","type":"array","items":{"type":"number"},"minItems":2,"maxItems":2},
         "drawings":{"description":"Which drawings the answer carries","type":"array","items":{"enum":["svg","dxf"]},"default":[]}}}"#,
     outputs: r#"{"type":"object","properties":{
         "length_m":{"type":"number"},
@@ -412,6 +413,16 @@ pub(crate) fn wanted_drawings(inputs: &Value) -> Result<[bool; 2], AnalysisError
     Ok(["svg", "dxf"].map(|w| list.contains(&w)))
 }
 
+/// `paper_mm` of the inputs.
+pub(crate) fn paper(inputs: &Value) -> Result<Option<[f64; 2]>, AnalysisError> {
+    let Some(v) = inputs.get("paper_mm").filter(|v| !v.is_null()) else { return Ok(None) };
+    let side = |k: usize| v.get(k).and_then(Value::as_f64).filter(|x| (100.0..=5000.0).contains(x));
+    match (v.as_array().map(Vec::len), side(0), side(1)) {
+        (Some(2), Some(w), Some(h)) => Ok(Some([w, h])),
+        _ => Err(AnalysisError::input("/paper_mm", "a width and a height from 100 to 5000 are wanted")),
+    }
+}
+
 pub(crate) fn title(inputs: &Value, default: &str) -> String {
     inputs.get("title").and_then(Value::as_str).unwrap_or(default).chars().take(80).collect()
 }
@@ -425,7 +436,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let band = number(inputs, "width_m", 0.0, 0.0, 200.0)?;
     let frost = number(inputs, "frost_depth_m", rules().value("frost-depth-changchun"), 0.0, 10.0)?;
     let exaggeration = number(inputs, "exaggeration", 1.0, 1.0, 20.0)?;
-    let drawings = wanted_drawings(inputs)?;
+    let (drawings, paper) = (wanted_drawings(inputs)?, paper(inputs)?);
     let c = cross(view, &line, band)?;
     let cut_json = |cut: &Cut| {
         let bottom = cut.outline.iter().map(|p| p[1]).fold(f64::INFINITY, f64::min);
@@ -465,7 +476,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         out["note"] = "there is no terrain along the line".into();
     }
     if drawings != [false; 2] {
-        let drawing = drawn::draw(&c, frost, exaggeration, &title(inputs, "管线横断面图 Cross-section"));
+        let drawing = drawn::draw(&c, frost, exaggeration, &title(inputs, "管线横断面图 Cross-section"), paper);
         if drawings[0] {
             out["svg"] = drawing.svg().into();
         }

@@ -251,7 +251,7 @@ fn check(snapshot: &Snapshot, proposal: &Proposal, others: &[(String, Proposal)]
         for (analysis, inputs) in [("clearance", json!({ "pipes": ids })), ("cover", json!({ "pipes": ids }))] {
             let Some(a) = strata_pipes::ANALYSES.iter().find(|a| a.id == analysis) else { continue };
             let answer = (a.run)(&view, &inputs)?;
-            for found in ["pairs", "surroundings", "findings"].iter().filter_map(|k| answer[k].as_array()).flatten() {
+            for found in ["pairs", "surroundings", "pipes"].iter().filter_map(|k| answer[k].as_array()).flatten() {
                 let verdict = found["verdict"].as_str().unwrap_or_default();
                 if !matches!(verdict, "clash" | "violation" | "exception") {
                     continue;
@@ -261,7 +261,7 @@ fn check(snapshot: &Snapshot, proposal: &Proposal, others: &[(String, Proposal)]
                 conflicts.extend(parts.iter().filter_map(|p| belongs.get(*p)).map(|c| (*c).to_owned()));
                 let mut row = found.as_object().cloned().unwrap_or_default();
                 // Places stand in the working frame; the case's answer is about names and numbers.
-                row.retain(|_, v| v.get("coordinates").is_none());
+                row.retain(|_, v| v.get("coordinates").is_none() && v.get(0).is_none_or(|first| first.get("coordinates").is_none()));
                 row.insert("analysis".into(), analysis.into());
                 findings.push(Value::Object(row));
             }

@@ -13,3 +13,23 @@ export const classes = {
 /** Metres for people: no more digits than the data carries, thin spaces between groups. */
 export const metres = (m, digits = 2) => (m === null || m === undefined ? '–' : m.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }).replaceAll(',', '\u2009'));
 export const count = (n) => (n ?? 0).toLocaleString('en').replaceAll(',', '\u2009');
+/** Millimetres are the most that a survey knows; integers stay whole. */
+export const number = (v, digits = 3) => (Number.isInteger(v) ? count(v) : v.toLocaleString('en', { maximumFractionDigits: digits }).replaceAll(',', '\u2009'));
+
+/** A verdict is a sign and a word before it is a colour. */
+export const verdicts = {
+  clash: { mark: '✗', tone: 'bad', zh: '碰撞', en: 'clash' },
+  violation: { mark: '✗', tone: 'bad', zh: '不满足', en: 'violation' },
+  exception: { mark: '!', tone: 'ask', zh: '须论证', en: 'needs an exception' },
+  uncertain: { mark: '?', tone: 'ask', zh: '不能判定', en: 'too uncertain' },
+  sound: { mark: '✓', tone: 'good', zh: '满足', en: 'sound' },
+};
+
+/** National colours of alert levels, each with a shape of its own. */
+export const levels = { 1: ['Ⅰ', '⬢', '#D7263D'], 2: ['Ⅱ', '◆', '#F07C1E'], 3: ['Ⅲ', '▲', '#F2C230'], 4: ['Ⅳ', '●', '#3E8EDE'] };
+
+/** Ink of what is laid over the maps, on light and on dark ground. Classes keep their own hue: an overlay is a band, a ring or a dimension. */
+export const tones = {
+  bad: ['#C3262E', '#FF6B6B'], ask: ['#B54700', '#FF8A3D'], good: ['#17744A', '#56C596'], plain: ['#0B62B8', '#5AB0F5'], shut: ['#0B62B8', '#5AB0F5'], cut: ['#6B3FB0', '#C9A7FF'],
+  valve: ['#17202A', '#E8EDF2'], user: ['#44515E', '#B3BFCC'], quiet: ['#44515E', '#B3BFCC'], plan: ['#0B62B8', '#5AB0F5'],
+};

@@ -10,21 +10,24 @@ const LEFT_MM: f64 = 36.0;
 const ROW_MM: f64 = 11.0;
 const HEADS: [&str; 7] = ["点号", "桩号 m", "地面 m", "管顶 m", "管底 m", "坡度 ‰ / 长 m", "规格"];
 
-pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str) -> Drawing {
+pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f64; 2]>) -> Drawing {
     let length = p.runs.last().map_or(1.0, |r| r.station_m[1]).max(1.0);
-    let scale = usual_scale(length, 800.0);
+    let scale = usual_scale(length, paper.map_or(800.0, |s| s[0] - LEFT_MM - 14.0));
     let k = 1000.0 / scale;
     let heights = p.runs.iter().flat_map(|r| r.top_m.into_iter().chain(r.invert_m)).chain(p.ground.iter().flatten().map(|g| g[1]));
     let (lo, hi) =
         heights.chain(p.rings.iter().map(|r| r.axis_m)).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), z| (l.min(z), h.max(z)));
     let (lo, hi) = ((lo - 1.0).floor(), (hi + 1.0).ceil());
     // Heights that would not fit on the sheet are exaggerated less.
-    let exaggeration = exaggeration.min((260.0 / ((hi - lo) * k)).max(1.0));
+    let exaggeration = {
+        let room = paper.map_or(260.0, |s| (s[1] - 54.0 - ROW_MM * HEADS.len() as f64).max(20.0));
+        exaggeration.min((room / ((hi - lo) * k)).max(1.0)).floor().max(1.0)
+    };
     let tall = (hi - lo) * k * exaggeration;
     let base = 34.0 + tall;
     let width = LEFT_MM + length * k + 14.0;
     let height = base + 6.0 + ROW_MM * HEADS.len() as f64 + 14.0;
-    let width = width.max(200.0);
+    let width = width.max(paper.map_or(200.0, |s| s[0].min(200.0)));
     let mut d = Drawing::new([width, height], scale, exaggeration, [LEFT_MM, base], [0.0, lo]);
     let right = LEFT_MM + length * k;
     d.text("TITLE", BLACK, [width / 2.0, 10.0], 5.0, Anchor::Middle, title);

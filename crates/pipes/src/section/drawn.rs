@@ -2,7 +2,7 @@
 
 use super::{Cross, spacing};
 use crate::{
-    drawing::{Anchor, BLACK, BLUE, BROWN, DANGER, Drawing, GREY, colour, pen, spread, usual_scale},
+    drawing::{Anchor, BLACK, BLUE, BROWN, DANGER, Drawing, GREY, colour, pen, spread, usual_scale, usual_scales},
     pipe::{Pipe, Section},
 };
 
@@ -29,14 +29,20 @@ pub(crate) fn label(p: &Pipe) -> String {
     [class, size, p.material.clone().unwrap_or_default()].join(" ").trim_end().to_owned()
 }
 
-pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str) -> Drawing {
-    let scale = usual_scale(c.length_m.max(1.0), WIDE_MM - LEFT_MM - RIGHT_MM);
-    let k = 1000.0 / scale;
+pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str, paper: Option<[f64; 2]>) -> Drawing {
     let heights = c.cuts.iter().flat_map(|c| c.outline.iter().map(|p| p[1])).chain(c.ground.iter().flatten().map(|p| p[1]));
     let (lo, hi) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), z| (lo.min(z), hi.max(z)));
     let (lo, hi) = if lo.is_finite() { ((lo - 0.5).floor(), (hi + 0.3).ceil()) } else { (0.0, 5.0) };
+    let wide = paper.map_or(WIDE_MM, |p| p[0]);
+    let mut scale = usual_scale(c.length_m.max(1.0), wide - LEFT_MM - RIGHT_MM);
+    if let Some([_, high]) = paper {
+        // What stands above and below the ground takes its room whatever the scale.
+        let fits = |s: f64| 16.0 + LABELS_MM + (hi - lo) * 1000.0 / s * exaggeration + 4.0 * ROW_MM + 22.0 <= high;
+        scale = usual_scales().find(|s| *s >= scale && fits(*s)).unwrap_or(scale);
+    }
+    let k = 1000.0 / scale;
     let tall = (hi - lo) * k * exaggeration;
-    let width = (LEFT_MM + RIGHT_MM + c.length_m * k).max(180.0);
+    let width = (LEFT_MM + RIGHT_MM + c.length_m * k).max(wide.min(180.0));
     let base = 16.0 + LABELS_MM + tall;
     let rows = 4.0;
     let height = base + rows * ROW_MM + 22.0;

@@ -136,3 +136,24 @@ fn a_plane_that_meets_nothing_says_so() {
         assert!(matches!((SECTION.run)(&district().view(), &bad), Err(AnalysisError::Input { .. })), "{bad}");
     }
 }
+
+/// A drawing for a sheet stays on it, at a usual scale that it says.
+#[test]
+fn a_drawing_fits_the_sheet_it_is_made_for() {
+    let city = crate::hand::district();
+    let c = city.anchor("main-crossing");
+    let line = json!({ "type": "LineString", "coordinates": [[c[0] - 16.0, c[1] + 30.0], [c[0] + 16.0, c[1] + 30.0]] });
+    let mut seen = Vec::new();
+    for paper in [[202.0, 226.0], [380.0, 260.0], [150.0, 180.0]] {
+        let answer = (SECTION.run)(&city.view(), &json!({ "line": line, "drawings": ["svg"], "paper_mm": paper })).unwrap();
+        let svg = answer["svg"].as_str().unwrap();
+        let mm = |name: &str| svg.split_once(&format!(" {name}=\"")).unwrap().1.split_once("mm").unwrap().0.parse::<f64>().unwrap();
+        assert!(mm("width") <= paper[0] && mm("height") <= paper[1], "{paper:?}: {} × {}", mm("width"), mm("height"));
+        seen.push(svg.split_once("比例 1:").unwrap().1.split(' ').next().unwrap().parse::<f64>().unwrap());
+    }
+    assert!(seen[1] <= seen[0] && seen[0] <= seen[2], "{seen:?}");
+    for bad in [json!([1.0, 2.0]), json!([200.0]), json!("A3"), json!([200.0, f64::MAX])] {
+        let e = (SECTION.run)(&city.view(), &json!({ "line": line, "paper_mm": bad })).unwrap_err();
+        assert!(e.to_string().contains("/paper_mm"), "{e}");
+    }
+}
