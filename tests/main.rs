@@ -1,6 +1,5 @@
 //! End to end on the real binary. One test program, so that it is linked once.
 
-mod agree;
 mod browser;
 mod client;
 mod command_line;

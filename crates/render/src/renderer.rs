@@ -668,11 +668,12 @@ impl Renderer {
         let pit_number = pit.map(|_| list.len().saturating_sub(1));
         // What shows, in the order of roles: few changes of pipeline. The near before the far, which it hides, and upright
         // bodies before the ground, so that little is dressed that is then covered.
-        // A trunk of a third of a pixel is no picture of a trunk.
+        // A trunk of a third of a pixel is no picture of a trunk; stills have it all the same.
+        let still = self.quality == Quality::High;
         let seen = |k: usize| {
             let s = &spheres[k];
             let nearest = f64::from((s.centre.length() - s.radius).max(0.0));
-            s.in_view(view) && (list[k].1.role != Role::TreeTrunk || view.metres_per_px(nearest) < 0.9)
+            s.in_view(view) && (still || list[k].1.role != Role::TreeTrunk || view.metres_per_px(nearest) < 0.9)
         };
         let mut order: Vec<usize> = (0..list.len()).filter(|&k| Some(k) == pit_number || seen(k)).collect();
         let turn = |role: Role| match role {
@@ -700,7 +701,7 @@ impl Renderer {
                 // What leaves casts no shadow any more: its successor does.
                 let cast = |k: usize, m: &Mesh, fade: f32| casts(m.role) && fade >= 0.0 && !(pit.is_some() && k + 1 == list.len());
                 // A trunk's shadow is thinner than a texel of the far cascades.
-                let fine = |m: &Mesh| m.role != Role::TreeTrunk || cascade.texel_m < 0.5;
+                let fine = |m: &Mesh| still || m.role != Role::TreeTrunk || cascade.texel_m < 0.5;
                 let falls = |k: &usize| {
                     let (_, m, fade) = &list[*k];
                     cast(*k, m, *fade) && fine(m) && spheres[*k].in_cascade(cascade)
