@@ -41,6 +41,7 @@ fn wall_colour(f: Feature) -> vec3f {
 
 struct Dress {
     albedo: vec3f,
+    fine: f32,
     glass: f32,
     glow: vec3f,
     ao: f32,
@@ -53,6 +54,12 @@ fn opening(x: f32, x0: f32, x1: f32, wx: f32, period_x: f32, y: f32, y0: f32, y1
     let cx = mix(clamp((x1 - x0) / period_x, 0.0, 1.0), band(x, x0, x1, wx), sx);
     let cy = mix(clamp((y1 - y0) / period_y, 0.0, 1.0), band(y, y0, y1, wy), sy);
     return cx * cy;
+}
+
+// Light of the room of 2^`doubling` bays that a bay belongs to; 0 where nobody is.
+fn room(seed: u32, level: f32, bay: f32, side: u32, doubling: f32, share: f32) -> f32 {
+    let cell = u32(floor(bay / exp2(doubling))) + side * 977u + u32(doubling) * 7919u;
+    return select(0.0, 0.45 + 0.55 * hash3(seed, u32(level) + 9u, cell), hash3(seed, u32(level), cell) < share);
 }
 
 fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32, n: vec3f) -> Dress {
@@ -84,6 +91,8 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     let r = hash3(f.seed, u32(level), cell);
     let column = hash3(f.seed, 40u, cell);
     let fine = clamp(bay / wx * 0.5 - 1.0, 0.0, 1.0) * clamp(storey / wy * 0.5 - 1.0, 0.0, 1.0);
+    // Floors are seen from farther than bays are.
+    let floors_seen = clamp(storey / wy - 1.0, 0.0, 1.0);
 
     // Weather: streaks under sills, dirt at the foot, more on old walls.
     let age = clamp((2026.0 - f32(f.year)) / 50.0, 0.0, 1.0);
@@ -205,7 +214,7 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     }
 
     // Glass: a dark room with curtains, and the sky in it.
-    let curtain = hash3(f.seed, u32(level) + 100u, cell);
+    let curtain = mix(0.5, hash3(f.seed, u32(level) + 100u, cell), fine);
     pane *= 0.7 + 0.6 * curtain;
     if f.kind == USE_RESIDENTIAL && curtain > 0.72 { pane = mix(pane, vec3f(0.34, 0.31, 0.27), 0.45 * fine + 0.1); }
     let jamb = opening(x, 0.0, bay, wx, bay, y, 0.0, storey, wy, storey);
@@ -214,16 +223,19 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     d.albedo = mix(d.albedo, pane, window * jamb);
     // A thin bright frame round each pane seen close by.
     d.glass = window;
+    d.fine = fine;
     // The lintel's shade on the upper part of the glass.
     let shade = window * band(y, storey - 0.75, storey, wy) * fine;
     d.albedo *= 1.0 - 0.35 * shade;
-    let on = select(0.0, 1.0, r < share);
-    let lit_share = mix(share, on, fine);
-    let blind = 0.45 + 0.55 * hash3(f.seed, u32(level) + 9u, cell);
-    d.glow += warmth * window * lit_share * blind * frame.sun_colour.w * 1.15;
+    // Lamps are switched by room: as many bays as two pixels are wide, so that far windows make floors and no noise. Some
+    // floors are busier than others.
+    let doubling = max(log2(2.0 * wx / bay), 0.0);
+    let busy = clamp(share * (0.55 + 0.9 * hash3(f.seed, u32(level), 61u)), 0.0, 1.0);
+    let lamps = mix(room(f.seed, level, bi, side, floor(doubling), busy), room(f.seed, level, bi, side, floor(doubling) + 1.0, busy), fract(doubling));
+    d.glow += warmth * window * mix(share * 0.725, lamps, floors_seen) * frame.sun_colour.w * 1.15;
 
-    // Foot, eaves and corners hold less sky.
-    d.ao = mix(0.62, 1.0, smoothstep(0.0, 3.2, uv.y)) * mix(0.85, 1.0, smoothstep(0.0, 1.0, tall - uv.y));
+    // Foot, eaves and corners hold less sky; where occlusion is drawn it says so itself.
+    d.ao = mix(mix(0.62, 0.92, frame.eye.w), 1.0, smoothstep(0.0, 3.2, uv.y)) * mix(mix(0.85, 1.0, frame.eye.w), 1.0, smoothstep(0.0, 1.0, tall - uv.y));
     if top {
         let cope = band(uv.y, tall - 0.35, tall + 1.0, wy);
         d.albedo = mix(d.albedo, wall * 1.06, cope * (1.0 - window));
@@ -243,10 +255,11 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     let d = dressed_wall(f, v.uv.xy, size, side, wx, wy, n);
     let distance = length(v.pos);
     let view = v.pos / max(distance, 0.01);
-    var c = lit(d.albedo, n, v.pos, d.ao);
+    let diffuse = lit(d.albedo, n, v.pos, d.ao);
+    var c = diffuse;
     if d.glass > 0.0 {
         // Each pane stands a little differently, so the reflections are not one mirror.
-        let wobble = (vec2f(hash_cell(v.uv.xy / vec2f(1.5, 3.0), f.seed), hash_cell(v.uv.xy / vec2f(1.5, 3.0), f.seed + 9u)) - 0.5) * 0.03;
+        let wobble = (vec2f(hash_cell(v.uv.xy / vec2f(1.5, 3.0), f.seed), hash_cell(v.uv.xy / vec2f(1.5, 3.0), f.seed + 9u)) - 0.5) * 0.03 * d.fine;
         let m = normalize(n + vec3f(wobble.x, wobble.x, wobble.y));
         let mirrored = reflect(view, m);
         let fresnel = 0.07 + 0.93 * pow(1.0 - clamp(abs(dot(view, m)), 0.0, 1.0), 5.0);
@@ -261,6 +274,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     // Street light washes the foot of the walls at night.
     c += d.albedo * srgb(255.0, 190.0, 120.0) * frame.ambient.w * 0.22 * exp(-max(v.uv.y, 0.0) / 6.0);
     c += d.glow;
+    brightened(diffuse, c);
     return matter(c, n, v.pos, f, v.clip.xy);
 }
 
@@ -332,7 +346,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         let gutter = band(edge, 0.38, 1.0, w);
         c = mix(c, c * 0.66, gutter);
         c = mix(c, mix(wall_colour(f), vec3f(0.66), 0.4), cope);
-        ao = mix(0.80, 1.0, smoothstep(0.4, 2.5, edge));
+        ao = mix(mix(0.80, 1.0, frame.eye.w), 1.0, smoothstep(0.4, 2.5, edge));
     }
     // Snow lies on what looks up.
     let snow = frame.terrain.w * smoothstep(0.35, 0.8, n.z) * smoothstep(0.30, 0.55, noise(v.uv.xy * 0.25) + 0.22);

@@ -12,7 +12,7 @@ struct Frame {
     horizon: vec4f,       // w: fog strength
     ambient: vec4f,       // light from above; w: lamps 0..1
     bounce: vec4f,        // light from below; w: exposure
-    eye: vec4f,           // eye in ENU at the camera's target; w: eye height above the ellipsoid
+    eye: vec4f,           // eye in ENU at the camera's target; w: ambient occlusion is drawn, 0 or 1
     time: vec4i,          // day, compared day, compare on, mode
     misc: vec4f,          // seconds, leaves 0..1, size of a pixel at 1 m, near plane
     cut_lo: vec4f,        // cut-away box; w: ellipsoidal height of the city's datum
@@ -38,6 +38,11 @@ struct Draw {
 @group(2) @binding(0) var features: texture_2d<u32>;
 @group(3) @binding(0) var shadow_map: texture_depth_2d;
 @group(3) @binding(1) var shadow_sampler: sampler_comparison;
+// Distance along the view axis of the matter under each pixel, m, negative where it is a building; only x-ray reads it.
+@group(3) @binding(2) var solid: texture_2d<f32>;
+
+// Taps a side of a soft shadow's edge.
+override shadow_taps: i32 = 3;
 
 const MODE_SURFACE: i32 = 0;
 const MODE_XRAY: i32 = 1;
@@ -142,14 +147,18 @@ fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
     let hi = corner + vec2f(0.5 - size * 2.5);
     if any(q.xy < lo) || any(q.xy > hi) || q.z > 1.0 { return 1.0; }
     var s = 0.0;
-    for (var y = -1; y <= 1; y += 1) {
-        for (var x = -1; x <= 1; x += 1) {
-            let w = select(1.0, 2.0, x == 0) * select(1.0, 2.0, y == 0);
-            s += w * textureSampleCompareLevel(shadow_map, shadow_sampler, q.xy + vec2f(f32(x), f32(y)) * size * 1.1, q.z);
+    var weights = 0.0;
+    let middle = 0.5 * f32(shadow_taps - 1);
+    for (var y = 0; y < shadow_taps; y += 1) {
+        for (var x = 0; x < shadow_taps; x += 1) {
+            let o = vec2f(f32(x), f32(y)) - middle;
+            let w = (2.0 - abs(o.x)) * (2.0 - abs(o.y));
+            s += w * textureSampleCompareLevel(shadow_map, shadow_sampler, q.xy + o * size * 1.1, q.z);
+            weights += w;
         }
     }
     let last = frame.splits[cascades - 1];
-    return mix(s / 16.0, 1.0, smoothstep(last * 0.85, last, depth));
+    return mix(s / weights, 1.0, smoothstep(last * 0.85, last, depth));
 }
 fn sky_towards(d: vec3f) -> vec3f {
     let t = 1.0 - exp(-max(d.z, 0.0) * 3.2);
@@ -163,11 +172,17 @@ fn ambient_at(n: vec3f) -> vec3f {
     let side = 0.90 + 0.10 * dot(normalize(n.xy + vec2f(1e-4)), normalize(frame.sun.xy + vec2f(1e-4)));
     return mix(frame.bounce.rgb, frame.ambient.rgb * side, n.z * 0.5 + 0.5);
 }
+// Share of a pixel's light that comes from the sky at large: so much of it occlusion may take.
+var<private> from_sky: f32 = 1.0;
+
 fn lit(albedo: vec3f, n: vec3f, pos: vec3f, ao: f32) -> vec3f {
     let ndl = max(dot(n, frame.sun.xyz), 0.0);
     var s = 0.0;
     if ndl > 0.0 { s = shadow_at(pos, n); }
-    return albedo * (frame.sun_colour.rgb * (ndl * s) + ambient_at(n) * ao);
+    let beam = frame.sun_colour.rgb * (ndl * s);
+    let sky = ambient_at(n) * ao;
+    from_sky = luma(sky) / max(luma(beam + sky), 1e-5);
+    return albedo * (beam + sky);
 }
 fn fogged(c: vec3f, pos: vec3f) -> vec3f {
     let d = length(pos);
@@ -177,7 +192,9 @@ fn fogged(c: vec3f, pos: vec3f) -> vec3f {
     let haze = 1.0 - exp(-max(d - 600.0, 0.0) / 21000.0);
     let fog = 1.0 - exp(-max(d - 4000.0, 0.0) / 9000.0 * height);
     let tint = sky_towards(normalize(vec3f(dir.xy, 0.02)));
-    return mix(c, tint, clamp((haze + fog) * frame.horizon.w, 0.0, 1.0));
+    let share = clamp((haze + fog) * frame.horizon.w, 0.0, 1.0);
+    from_sky *= 1.0 - share;
+    return mix(c, tint, share);
 }
 // Linear up to 0.6, then a soft shoulder that never reaches paper white.
 fn toned(c: vec3f) -> vec3f {
@@ -195,19 +212,27 @@ fn in_cut(pos: vec3f) -> bool {
 
 const PALE_UNDERGROUND = vec3f(0.694, 0.651, 0.571);
 
-// The last word on matter: mode, compare, selection, fog, tone. Alpha 1 asks for ambient occlusion, 0 refuses it.
+// The last word on matter: mode, compare, selection, fog, tone. Alpha is the share that ambient occlusion may take; data has none.
 fn matter(colour: vec3f, n: vec3f, pos: vec3f, f: Feature, px: vec2f) -> vec4f {
     var c = colour;
     if frame.time.w == MODE_XRAY {
         let shade = 0.75 + 0.25 * max(dot(n, normalize(frame.sun.xyz + vec3f(0.0, 0.0, 0.6))), 0.0);
         c = mix(PALE_UNDERGROUND * shade, toned(c), 0.30);
-        return vec4f(chosen(c, n, pos, f), 1.0);
+        return vec4f(chosen(c, n, pos, f), select(0.85, 0.0, is_chosen(f)));
     }
     c = toned(fogged(c, pos));
     if frame.time.z == 1 {
         c = compared(c, n, f, px);
+        if stands(f, frame.time.x) != stands(f, frame.time.y) { from_sky = 0.0; }
     }
-    return vec4f(chosen(c, n, pos, f), 1.0);
+    return vec4f(chosen(c, n, pos, f), select(from_sky, 0.0, is_chosen(f)));
+}
+fn is_chosen(f: Feature) -> bool {
+    return (f.bits & 8u) != 0u;
+}
+// More light on a pixel than the sky's.
+fn brightened(before: vec3f, after: vec3f) {
+    from_sky *= clamp(luma(before) / max(luma(after), 1e-5), 0.0, 1.0);
 }
 fn compared(colour: vec3f, n: vec3f, f: Feature, px: vec2f) -> vec3f {
     let now = stands(f, frame.time.x);
@@ -223,7 +248,7 @@ fn compared(colour: vec3f, n: vec3f, f: Feature, px: vec2f) -> vec3f {
     return mix(colour, grey * 0.8 + vec3f(0.16), 0.65);
 }
 fn chosen(colour: vec3f, n: vec3f, pos: vec3f, f: Feature) -> vec3f {
-    if (f.bits & 8u) != 0u {
+    if is_chosen(f) {
         let facing = abs(dot(n, normalize(pos)));
         let yellow = vec3f(1.0, 0.665, 0.0) * (0.70 + 0.30 * clamp(luma(colour) * 2.0, 0.0, 1.0));
         return select(vec3f(0.0), yellow, facing > 0.12);

@@ -41,29 +41,46 @@ fn bare(row: u32) -> Feature {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
     let n = normalize(v.normal);
-    let half = v.uv.z * 0.5;
-    let lanes = max(v.uv.w, 2.0);
+    // Width and set-back at the start; length, set-back at the end and lanes: see `crossings.rs`.
+    let first = u32(v.uv.z + 0.5);
+    let second = u32(v.uv.w + 0.5);
+    let half = f32(first & 4095u) * 0.05;
+    let lanes = max(f32(second & 15u), 2.0);
     let across = v.uv.x;
+    // Distance from the nearer junction, with the sense in which traffic comes to it: 1 with the line, −1 against it.
+    let length_m = f32(second >> 11u) * 0.25;
+    let set_back = vec2f(f32(first >> 12u), f32((second >> 4u) & 127u)) * 0.5;
+    let from_end = vec2f(v.uv.y, length_m - v.uv.y) - set_back;
+    let at_start = set_back.x > 0.0 && (set_back.y == 0.0 || from_end.x < from_end.y);
+    let junction = select(select(1e4, from_end.y, set_back.y > 0.0), from_end.x, at_start);
+    let inbound = select(1.0, -1.0, at_start);
     var c = srgb(104.0, 104.0, 106.0) * (0.92 + 0.16 * noise(v.plan.xy * 0.8)) * (0.94 + 0.12 * fbm(v.plan.xy / 25.0));
     // Wheel tracks are a little darker than the middle of a lane.
     let lane = v.uv.z / lanes;
     let in_lane = abs(fract((across + half) / lane) - 0.5);
     c *= 0.97 + 0.05 * smoothstep(0.1, 0.3, in_lane);
     // Pavement and kerb at the rim.
-    let walk = band(half - abs(across), -1.0, min(2.2, half * 0.22), wx);
-    let kerb = band(half - abs(across), min(2.2, half * 0.22) - 0.22, min(2.2, half * 0.22), wx);
+    // No pavement runs through a crossing.
+    let lining = 1.0 - band(junction, -1e4, 0.0, wy);
+    let walk = band(half - abs(across), -1.0, min(2.2, half * 0.22), wx) * lining;
+    let kerb = band(half - abs(across), min(2.2, half * 0.22) - 0.22, min(2.2, half * 0.22), wx) * lining;
     let tile = 0.95 + 0.07 * step(0.5, fract(v.uv.y / 1.2)) * clamp(1.0 - wy, 0.0, 1.0);
     c = mix(c, srgb(176.0, 170.0, 160.0) * tile, walk);
     c = mix(c, srgb(206.0, 202.0, 196.0), kerb * 0.8);
     let paint = srgb(222.0, 222.0, 216.0) * (0.8 + 0.2 * noise(v.plan.xy * 2.0));
     let drive = half - min(2.2, half * 0.22);
+    // Nothing is painted in the middle of a crossing, nor where people cross.
+    let zebra_from = 1.0;
+    let zebra_to = zebra_from + clamp(drive * 0.5, 2.5, 5.0);
+    let stop = zebra_to + 1.5;
+    let open = 1.0 - band(junction, -1e4, stop + 0.4, wy);
     // Centre: double yellow on wide streets, one dashed white on narrow ones.
     if lanes > 3.5 {
         let yellow = band(abs(abs(across) - 0.18), -1.0, 0.08, wx);
-        c = mix(c, srgb(214.0, 170.0, 58.0), yellow * (1.0 - walk));
+        c = mix(c, srgb(214.0, 170.0, 58.0), yellow * (1.0 - walk) * open);
     } else {
         let dash = step(fract(v.uv.y / 6.0), 0.5);
-        c = mix(c, paint, band(abs(across), -1.0, 0.08, wx) * mix(0.5, dash, clamp(3.0 / wy - 0.5, 0.0, 1.0)));
+        c = mix(c, paint, band(abs(across), -1.0, 0.08, wx) * open * mix(0.5, dash, clamp(3.0 / wy - 0.5, 0.0, 1.0)));
     }
     // Lanes.
     let lane_width = 2.0 * drive / lanes;
@@ -71,12 +88,20 @@ fn bare(row: u32) -> Feature {
     let off = abs(across + drive - k * lane_width);
     let inner = step(0.5, k) * step(k, lanes - 0.5) * step(0.6, abs(across));
     let dashes = mix(0.4, step(fract(v.uv.y / 10.0), 0.4), clamp(4.0 / wy - 0.5, 0.0, 1.0));
-    c = mix(c, paint, band(off, -1.0, 0.075, wx) * inner * dashes * (1.0 - walk));
-    c = mix(c, paint, band(abs(abs(across) - (drive - 0.35)), -1.0, 0.07, wx) * (1.0 - walk) * 0.8);
+    c = mix(c, paint, band(off, -1.0, 0.075, wx) * inner * dashes * (1.0 - walk) * open);
+    c = mix(c, paint, band(abs(abs(across) - (drive - 0.35)), -1.0, 0.07, wx) * (1.0 - walk) * 0.8 * open);
+    // Stripes for people on foot, and the stop line on the side that comes.
+    let on_drive = band(abs(across), -1.0, drive - 0.4, wx);
+    let stripes = mix(0.5, band(fract(across / 1.2), 0.25, 0.75, wx / 1.2), clamp(1.2 / wx * 0.5 - 0.5, 0.0, 1.0));
+    c = mix(c, paint, band(junction, zebra_from, zebra_to, wy) * on_drive * stripes * 0.9);
+    let coming = band(across * inbound, 0.3, drive - 0.4, wx);
+    c = mix(c, paint, band(junction, stop, stop + 0.4, wy) * coming);
     // Lamps stand along the street: pools of light at night.
     let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
     var light = lit(c, n, v.pos, 0.95);
+    let diffuse = light;
     light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.03 + 0.34 * pool);
+    brightened(diffuse, light);
     return matter(light, n, v.pos, f, v.clip.xy);
 }
 
@@ -96,6 +121,8 @@ fn bare(row: u32) -> Feature {
     var c = body * (frame.sun_colour.rgb * max(frame.sun.z, 0.0) * 0.45 * shadow_at(v.pos, vec3f(0.0, 0.0, 1.0)) + frame.ambient.rgb * 0.75) * (1.0 - fresnel);
     c += sky_towards(vec3f(mirrored.xy, abs(mirrored.z))) * fresnel;
     c += frame.sun_colour.rgb * pow(max(dot(mirrored, frame.sun.xyz), 0.0), 260.0) * 1.2;
+    // A mirror more than a wall.
+    from_sky = 0.4 * (1.0 - fresnel);
     return matter(c, n, v.pos, f, v.clip.xy);
 }
 

@@ -68,6 +68,11 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
         body = mix(body, ink, band(c, 0.0, thick, px_m / step_m) * smoothstep(2.4, 3.6, radius_px));
     }
     let dashed = fract(v.uv.y / period * 4.0) > 0.6;
+    if frame.time.w == MODE_XRAY {
+        // Dotted where a building stands before it.
+        let wall = textureLoad(solid, vec2i(v.clip.xy), 0).x;
+        if wall < 0.0 && -wall < dot(v.pos, frame.forward.xyz) && fract(v.uv.y / period * 5.0) > 0.5 { discard; }
+    }
     if (f.bits & BIT_ABANDONED) != 0u && (core > 0.5 || dashed) { discard; }
     if frame.time.z == 1 && !stands(f, frame.time.x) {
         if frame.time.y > frame.time.x {

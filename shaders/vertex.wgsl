@@ -24,6 +24,8 @@ fn rotated(v: vec3f, q: vec4f) -> vec3f {
     return v + q.w * t + cross(q.xyz, t);
 }
 
+const ROLE_WALL: i32 = 1;
+const ROLE_MASSING: i32 = 3;
 const ROLE_PIPE: i32 = 7;
 // Least half width of a tube, px: trunks 2.5 px across, branches 1.5.
 fn pipe_least(radius_m: f32) -> f32 {
@@ -70,11 +72,6 @@ fn placed(v: VertexIn) -> Vertex {
     var clip = frame.clip * vec4f(pos, 1.0);
     if !stands(f, frame.time.x) || in_cut(pos) { clip = vec4f(2.0, 2.0, 2.0, 1.0); }
     return clip;
-}
-// Distance along the view axis, for ambient occlusion.
-@fragment fn fs_depth(v: Vertex) -> @location(0) f32 {
-    if in_cut(v.pos) { discard; }
-    return dot(v.pos, frame.forward.xyz);
 }
 @fragment fn fs_pick(v: Vertex) -> @location(0) vec4u {
     if i32(draw.params.x) != ROLE_PIPE && in_cut(v.pos) { discard; }

@@ -12,6 +12,8 @@ pub struct Gpu {
     pub queue: wgpu::Queue,
     pub adapter_name: String,
     pub watch: Arc<Watch>,
+    /// Distances can be drawn into a picture of numbers.
+    pub measures: bool,
 }
 
 /// What the device reported on its own: nobody asks it, it calls.
@@ -82,6 +84,7 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| on_fault.report(&e)));
         let info = adapter.get_info();
         let adapter_name = format!("{} ({:?}, {})", info.name, info.backend, info.driver_info);
-        Ok((Self { device, queue, adapter_name, watch }, adapter))
+        let measures = crate::occlusion::possible(&adapter);
+        Ok((Self { device, queue, adapter_name, watch, measures }, adapter))
     }
 }

@@ -9,6 +9,9 @@
 //!
 //! Knows no store, no server, no files but the pictures that it is asked for.
 
+mod clock;
+mod crossings;
+mod cull;
 mod error;
 mod features;
 #[cfg(not(target_arch = "wasm32"))]
@@ -21,6 +24,7 @@ pub mod legend;
 mod look;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod occlusion;
 mod pick;
 mod pipelines;
 mod pit;

@@ -6,7 +6,8 @@ use strata_model::Instant;
 use strata_scene::Mode;
 
 /// How much work a picture may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Quality {
     Low,
     Medium,
@@ -17,6 +18,18 @@ pub enum Quality {
 impl Quality {
     pub(crate) fn samples(self) -> u32 {
         if self == Self::High { 4 } else { 1 }
+    }
+    /// Taps a side of a soft shadow's edge.
+    pub(crate) fn shadow_taps(self) -> f64 {
+        match self {
+            Self::Low => 1.0,
+            Self::Medium => 2.0,
+            Self::High => 3.0,
+        }
+    }
+    /// Bodies keep the sky's light from each other.
+    pub(crate) fn occlusion(self) -> bool {
+        self == Self::High
     }
     /// Side of the shadow picture, which holds four cascades, px.
     pub(crate) fn shadow_px(self) -> u32 {

@@ -8,6 +8,7 @@ pub const SHADERS: &str = concat!(
     include_str!("../../../shaders/facade.wgsl"),
     include_str!("../../../shaders/ground.wgsl"),
     include_str!("../../../shaders/underground.wgsl"),
+    include_str!("../../../shaders/occlusion.wgsl"),
 );
 
 pub const COLOUR: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8UnormSrgb;
@@ -26,6 +27,11 @@ pub struct Pipelines {
     pub sky: wgpu::RenderPipeline,
     pub earth: wgpu::RenderPipeline,
     pub ceiling: wgpu::RenderPipeline,
+    pub metres: wgpu::RenderPipeline,
+    pub occlusion: wgpu::RenderPipeline,
+    pub shaded: wgpu::RenderPipeline,
+    pub depths_layout: wgpu::BindGroupLayout,
+    pub shaded_layout: wgpu::BindGroupLayout,
     pub blit_layout: wgpu::BindGroupLayout,
     module: wgpu::ShaderModule,
     matter: Vec<(&'static str, wgpu::RenderPipeline)>,
@@ -64,7 +70,11 @@ const ENTRIES: [&str; 12] = [
 ];
 
 impl Pipelines {
-    pub fn new(device: &wgpu::Device, samples: u32) -> Self {
+    pub fn new(device: &wgpu::Device, quality: crate::Quality) -> Self {
+        let samples = quality.samples();
+        // Settled when a pipeline is made, so that a shader for a slow adapter has nothing to skip.
+        let constants = [("shadow_taps", quality.shadow_taps())];
+        let compiled = || wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
         let module = device
             .create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("strata"), source: wgpu::ShaderSource::Wgsl(SHADERS.into()) });
         let uniform = |label, bytes: usize| {
@@ -90,6 +100,7 @@ impl Pipelines {
             ty: wgpu::BindingType::Texture { sample_type, view_dimension: wgpu::TextureViewDimension::D2, multisampled: false },
             count: None,
         };
+        let numbers = wgpu::TextureSampleType::Float { filterable: false };
         let features_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("features"),
             entries: &[texture(0, wgpu::TextureSampleType::Uint)],
@@ -104,8 +115,14 @@ impl Pipelines {
                     ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Comparison),
                     count: None,
                 },
+                texture(2, numbers),
             ],
         });
+        let of_textures = |label, entries: &[wgpu::BindGroupLayoutEntry]| {
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries })
+        };
+        let depths_layout = of_textures("depths", &[texture(1, numbers)]);
+        let shaded_layout = of_textures("shaded", &[texture(1, numbers), texture(2, numbers), texture(3, numbers)]);
         let layout = |groups: &[Option<&wgpu::BindGroupLayout>]| {
             device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: None, bind_group_layouts: groups, immediate_size: 0 })
         };
@@ -130,54 +147,85 @@ impl Pipelines {
                      vertex: &'static str,
                      buffers: &[Option<wgpu::VertexBufferLayout<'_>>],
                      fragment: Option<&'static str>,
-                     depth: wgpu::DepthStencilState,
+                     depth: Option<wgpu::DepthStencilState>,
+                     format: wgpu::TextureFormat,
                      samples: u32| {
+            let targets = [Some(wgpu::ColorTargetState { format, blend: None, write_mask: wgpu::ColorWrites::ALL })];
             device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
                 label: Some(label),
                 layout: Some(layout),
-                vertex: wgpu::VertexState { module: &module, entry_point: Some(vertex), buffers, compilation_options: Default::default() },
+                vertex: wgpu::VertexState { module: &module, entry_point: Some(vertex), buffers, compilation_options: compiled() },
                 fragment: fragment.map(|entry| wgpu::FragmentState {
                     module: &module,
                     entry_point: Some(entry),
-                    targets: &[Some(wgpu::ColorTargetState { format: COLOUR, blend: None, write_mask: wgpu::ColorWrites::ALL })],
-                    compilation_options: Default::default(),
+                    targets: &targets,
+                    compilation_options: compiled(),
                 }),
                 // Real bodies are closed, ribbons and foreign models are not: both sides are drawn.
                 primitive: wgpu::PrimitiveState::default(),
-                depth_stencil: Some(depth),
+                depth_stencil: depth,
                 multisample: wgpu::MultisampleState { count: samples, ..Default::default() },
                 multiview_mask: None,
                 cache: None,
             })
         };
-        let depth = |write, compare, bias| wgpu::DepthStencilState {
-            format: DEPTH,
-            depth_write_enabled: Some(write),
-            depth_compare: Some(compare),
-            stencil: Default::default(),
-            bias,
+        let depth = |write, compare, bias| {
+            let (depth_write_enabled, depth_compare) = (Some(write), Some(compare));
+            Some(wgpu::DepthStencilState { format: DEPTH, depth_write_enabled, depth_compare, stencil: Default::default(), bias })
         };
         let matter = ENTRIES
             .iter()
             .map(|e| {
                 let state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-                (*e, build(e, &matter_layout, "vs_main", &buffers, Some(e), state, samples))
+                (*e, build(e, &matter_layout, "vs_main", &buffers, Some(e), state, COLOUR, samples))
             })
             .collect();
         let bias = wgpu::DepthBiasState { constant: 2, slope_scale: 2.0, clamp: 0.0 };
-        let shadow =
-            build("shadow", &shadow_pass_layout, "vs_shadow", &buffers, None, depth(true, wgpu::CompareFunction::LessEqual, bias), 1);
+        let shadow = build(
+            "shadow",
+            &shadow_pass_layout,
+            "vs_shadow",
+            &buffers,
+            None,
+            depth(true, wgpu::CompareFunction::LessEqual, bias),
+            COLOUR,
+            1,
+        );
         let earth_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let earth = build("earth", &matter_layout, "vs_main", &buffers, Some("fs_earth"), earth_state, samples);
+        let earth = build("earth", &matter_layout, "vs_main", &buffers, Some("fs_earth"), earth_state, COLOUR, samples);
         let ceiling_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let ceiling = build("ceiling", &matter_layout, "vs_main", &buffers, Some("fs_ceiling"), ceiling_state, samples);
+        let ceiling = build("ceiling", &matter_layout, "vs_main", &buffers, Some("fs_ceiling"), ceiling_state, COLOUR, samples);
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, samples);
+        let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, COLOUR, samples);
+        let nearest = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
+        let metres = build("metres", &shadow_pass_layout, "vs_main", &buffers, Some("fs_depth"), nearest, crate::occlusion::METRES, 1);
+        let whole = |entry, group: &wgpu::BindGroupLayout, format| {
+            build(entry, &layout(&[Some(&frame_layout), Some(group)]), "vs_sky", &[], Some(entry), None, format, 1)
+        };
+        let occlusion = whole("fs_occlusion", &depths_layout, crate::occlusion::OPENNESS);
+        let shaded = whole("fs_shaded", &shaded_layout, COLOUR);
         let blit_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("blit"),
             entries: &[texture(2, wgpu::TextureSampleType::Float { filterable: false })],
         });
-        Self { frame_layout, draw_layout, features_layout, shadow_layout, shadow, sky, earth, ceiling, matter, blit_layout, module }
+        Self {
+            frame_layout,
+            draw_layout,
+            features_layout,
+            shadow_layout,
+            shadow,
+            sky,
+            earth,
+            ceiling,
+            metres,
+            occlusion,
+            shaded,
+            depths_layout,
+            shaded_layout,
+            matter,
+            blit_layout,
+            module,
+        }
     }
     /// The finished picture onto a surface of this format; one that does not encode sRGB itself gets it encoded.
     pub fn blit(&self, device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {

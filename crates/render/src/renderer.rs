@@ -2,8 +2,11 @@
 
 use crate::{
     Look, Quality, RenderError,
+    clock::Clock,
+    cull::Sphere,
     features::{WIDTH, picture},
     gpu::Gpu,
+    occlusion::{METRES, Occlusion},
     pick::PickMesh,
     pipelines::{COLOUR, DEPTH, INSTANCE_BYTES, Pipelines, VERTEX_BYTES},
     pit::{ceiling, pit},
@@ -11,11 +14,11 @@ use crate::{
     uniforms::{Draw, Frame, frame},
     words::TileWords,
 };
-use glam::{DMat4, DVec3, DVec4};
+use glam::{DMat4, DVec3, DVec4, Mat4};
 use std::collections::BTreeMap;
 use strata_model::{ecef_from_geographic, geographic_from_ecef};
 use strata_scene::{Mode, View};
-use strata_tiles::content::{Primitive, Role, TileContent};
+use strata_tiles::content::{FeatureTable, Primitive, Role, TileContent};
 use wgpu::util::DeviceExt as _;
 
 /// Name of an uploaded tile.
@@ -26,6 +29,7 @@ pub struct TileHandle(u64);
 pub struct FrameStats {
     pub draws: u32,
     pub triangles: u64,
+    /// Of tiles; the pictures that are drawn into are counted by [`Renderer::target_bytes`].
     pub gpu_bytes: u64,
     /// Uniform buffers that differed from the last picture's: one (the frame's) when only time or light moved.
     pub uniforms_written: u32,
@@ -94,6 +98,7 @@ fn filled(gpu: &Gpu, label: &str, contents: &[u8], usage: wgpu::BufferUsages) ->
 
 struct Mesh {
     role: Role,
+    sphere: Sphere,
     vertices: wgpu::Buffer,
     indices: wgpu::Buffer,
     index_count: u32,
@@ -125,7 +130,12 @@ pub struct Renderer {
     colour_ms: Option<wgpu::TextureView>,
     depth: wgpu::TextureView,
     shadow_map: wgpu::TextureView,
+    shadow_sampler: wgpu::Sampler,
     shadow_group: wgpu::BindGroup,
+    /// Made when a picture first wants it; what x-ray reads is in the shadow's group.
+    occlusion: Option<Occlusion>,
+    shading: bool,
+    clock: Clock,
     identity: wgpu::Buffer,
     /// The excavation or the grid overhead that was last drawn.
     stage: Option<(TileContent, TileHandle)>,
@@ -156,7 +166,7 @@ impl Targets {
     }
 }
 
-fn texture(
+pub(crate) fn texture(
     device: &wgpu::Device,
     label: &str,
     [width, height]: [u32; 2],
@@ -216,25 +226,20 @@ impl Renderer {
         if width == 0 || height == 0 || width > most || height > most {
             return Err(RenderError::Size { width, height, most });
         }
-        let pipelines = Pipelines::new(&gpu.device, quality.samples());
+        let pipelines = Pipelines::new(&gpu.device, quality);
         let Targets { colour, colour_ms, depth } = Targets::new(&gpu.device, size, quality.samples());
         let side = quality.shadow_px().min(most);
         let used = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING;
         let shadow_map = texture(&gpu.device, "shadow", [side, side], DEPTH, 1, used).create_view(&Default::default());
-        let sampler = gpu.device.create_sampler(&wgpu::SamplerDescriptor {
+        let shadow_sampler = gpu.device.create_sampler(&wgpu::SamplerDescriptor {
             mag_filter: wgpu::FilterMode::Linear,
             min_filter: wgpu::FilterMode::Linear,
             compare: Some(wgpu::CompareFunction::LessEqual),
             ..Default::default()
         });
-        let shadow_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("shadow"),
-            layout: &pipelines.shadow_layout,
-            entries: &[
-                wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(&shadow_map) },
-                wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(&sampler) },
-            ],
-        });
+        let used = wgpu::TextureUsages::TEXTURE_BINDING;
+        let no_metres = texture(&gpu.device, "no metres", [1, 1], METRES, 1, used).create_view(&Default::default());
+        let shadow_group = light_group(&gpu.device, &pipelines, &shadow_map, &shadow_sampler, &no_metres);
         let mut one = Vec::with_capacity(INSTANCE_BYTES as usize);
         instance(&mut one, [0.0; 3], [0.0, 0.0, 0.0, 1.0], [1.0; 3], 0);
         let identity = filled(&gpu, "one instance", &one, wgpu::BufferUsages::VERTEX);
@@ -248,7 +253,11 @@ impl Renderer {
             colour_ms,
             depth,
             shadow_map,
+            shadow_sampler,
             shadow_group,
+            occlusion: None,
+            shading: quality.occlusion(),
+            clock: Clock::default(),
             identity,
             tiles: BTreeMap::new(),
             next: 0,
@@ -271,6 +280,35 @@ impl Renderer {
     }
     pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.gpu.queue
+    }
+    /// Ambient occlusion on or off, whatever the preset has.
+    pub fn set_occlusion(&mut self, on: bool) {
+        self.shading = on;
+    }
+    /// From now on the device tells how long each pass takes, where it can.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn time_passes(&mut self) {
+        self.clock = Clock::new(&self.gpu);
+    }
+    /// Name and milliseconds of each pass of the last picture; waits for it. Empty unless [`Renderer::time_passes`] was called.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn pass_times(&self) -> Vec<(&'static str, f64)> {
+        self.clock.read(&self.gpu.device)
+    }
+    /// Waits until the last picture is whole.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn finish(&self) -> Result<(), RenderError> {
+        let done = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        done.map(|_| ()).map_err(|e| RenderError::Device(e.to_string()))
+    }
+    /// Graphics memory of all that is drawn into: picture, samples, depths, shadows, occlusion, uniforms.
+    pub fn target_bytes(&self) -> u64 {
+        let pixels = u64::from(self.size[0]) * u64::from(self.size[1]);
+        let samples = u64::from(self.quality.samples());
+        let side = u64::from(self.quality.shadow_px().min(self.gpu.device.limits().max_texture_dimension_2d));
+        let picture = pixels * 4 * if samples > 1 { 1 + samples } else { 1 } + pixels * 4 * samples;
+        let occlusion = self.occlusion.as_ref().map_or(0, Occlusion::bytes);
+        picture + side * side * 4 + occlusion + self.uniforms.frames.size() + self.uniforms.draws.size()
     }
     /// New targets for another size; tiles stay.
     pub fn resize(&mut self, size: [u32; 2]) -> Result<(), RenderError> {
@@ -379,7 +417,8 @@ impl Renderer {
                 };
                 Mesh {
                     role: p.role.unwrap_or(Role::Other),
-                    vertices: buffer("vertices", &vertices(p), wgpu::BufferUsages::VERTEX),
+                    sphere: Sphere::around(p),
+                    vertices: buffer("vertices", &vertices(p, &content.features), wgpu::BufferUsages::VERTEX),
                     indices: buffer("indices", bytemuck::cast_slice(&p.indices), wgpu::BufferUsages::INDEX),
                     index_count: p.indices.len() as u32,
                     instances,
@@ -442,7 +481,7 @@ impl Renderer {
     pub fn set_quality(&mut self, quality: Quality) -> Result<(), RenderError> {
         let fresh = Self::on(self.gpu.clone(), self.size, quality)?;
         let old = std::mem::replace(self, fresh);
-        (self.tiles, self.next, self.chosen, self.stage) = (old.tiles, old.next, old.chosen, old.stage);
+        (self.tiles, self.next, self.chosen, self.stage, self.clock) = (old.tiles, old.next, old.chosen, old.stage, old.clock);
         Ok(())
     }
     /// Draws these tiles. The same tiles, view and look give the same picture on the same adapter.
@@ -457,10 +496,15 @@ impl Renderer {
             Mode::Below => Some(self.stage_at(view, ceiling(look.grid))),
             Mode::Surface | Mode::Xray => None,
         };
+        // Under the ground there is no sky that could be hidden.
+        let shading = self.shading && self.gpu.measures && look.mode != Mode::Below;
+        let measuring = shading || (self.gpu.measures && look.mode == Mode::Xray);
+        self.ready_occlusion(measuring, shading);
         let device = &self.gpu.device;
         let side = self.quality.shadow_px().min(device.limits().max_texture_dimension_2d);
         let cascades = cascades(view, look.sun.direction_enu(), side);
-        let main = frame(view, look, &cascades);
+        let mut main = frame(view, look, &cascades);
+        main.eye[3] = f32::from(u8::from(shading));
         let mut frames = vec![0u8; (FRAME_STRIDE * 5) as usize];
         let mut put = |slot: u64, f: &Frame| {
             let at = (slot * FRAME_STRIDE) as usize;
@@ -481,39 +525,81 @@ impl Renderer {
             .filter(|(_, m, _)| !lid(m))
             .collect();
         let mut draws = vec![0u8; (STRIDE as usize) * list.len().max(1)];
+        // Around each mesh, eye as origin.
+        let mut spheres = Vec::with_capacity(list.len());
         for (i, (tile, mesh, fade)) in list.iter().enumerate() {
             let d = draw_of(view, look, tile, mesh.role, i as u32, *fade);
+            spheres.push(mesh.sphere.moved(&Mat4::from_cols_array_2d(&d.enu_from_tile)));
             draws[i * STRIDE as usize..i * STRIDE as usize + size_of::<Draw>()].copy_from_slice(bytemuck::bytes_of(&d));
         }
         let written = self.uniforms.write(&self.gpu, &self.pipelines, &frames, &draws);
         let (frame_group, draw_group) = (&self.uniforms.frame_group, &self.uniforms.draw_group);
         let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), uniforms_written: written, ..Default::default() };
         let mut encoder = device.create_command_encoder(&Default::default());
-        let later: Vec<usize>;
+        self.clock.begin();
+        let pit_number = pit.map(|_| list.len().saturating_sub(1));
+        // What shows, in the order of roles: few changes of pipeline. The near before the far, which it hides, and upright
+        // bodies before the ground, so that little is dressed that is then covered.
+        let mut order: Vec<usize> = (0..list.len()).filter(|&k| Some(k) == pit_number || spheres[k].in_view(view)).collect();
+        let turn = |role: Role| match role {
+            Role::Wall => 0,
+            Role::Roof | Role::Massing => 1,
+            Role::Terrain => 99,
+            other => 2 + other as u8,
+        };
+        let near = |k: usize| (spheres[k].centre.length() - spheres[k].radius).max(0.0);
+        order.sort_by(|&a, &b| turn(list[a].1.role).cmp(&turn(list[b].1.role)).then(near(a).total_cmp(&near(b))));
+        let (beneath, above): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&k| look.mode == Mode::Xray && under(list[k].1.role));
         {
             let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
                 label: Some("shadow"),
                 color_attachments: &[],
                 depth_stencil_attachment: Some(attachment(&self.shadow_map, 1.0)),
+                timestamp_writes: self.clock.pass("shadow"),
                 ..Default::default()
             });
             pass.set_pipeline(&self.pipelines.shadow);
             let half = (side / 2) as f32;
-            for i in 0..cascades.len() {
+            for (i, cascade) in cascades.iter().enumerate() {
                 pass.set_viewport((i % 2) as f32 * half, (i / 2) as f32 * half, half, half, 0.0, 1.0);
                 pass.set_bind_group(0, frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
                 // What leaves casts no shadow any more: its successor does.
                 let cast = |k: usize, m: &Mesh, fade: f32| casts(m.role) && fade >= 0.0 && !(pit.is_some() && k + 1 == list.len());
-                for (k, (tile, mesh, _)) in list.iter().enumerate().filter(|(k, (_, m, fade))| cast(*k, m, *fade)) {
+                let falls = |k: usize| spheres[k].in_cascade(&cascade.clip_from_enu);
+                for (k, (tile, mesh, _)) in list.iter().enumerate().filter(|(k, (_, m, fade))| cast(*k, m, *fade) && falls(*k)) {
                     submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
                 }
             }
         }
+        let occlusion = self.occlusion.as_ref().filter(|_| measuring);
+        if let Some(o) = occlusion {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("metres"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &o.metres,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT), store: wgpu::StoreOp::Store },
+                })],
+                depth_stencil_attachment: Some(attachment(&o.depth, 0.0)),
+                timestamp_writes: self.clock.pass("metres"),
+                ..Default::default()
+            });
+            pass.set_pipeline(&self.pipelines.metres);
+            pass.set_bind_group(0, frame_group, &[0]);
+            // Bare crowns hide little.
+            let matter = |role: Role| !under(role) && (role != Role::TreeCrown || look.leaves > 0.5);
+            for &k in above.iter().filter(|&&k| matter(list[k].1.role) && Some(k) != pit_number) {
+                submit(&mut pass, list[k].0, list[k].1, draw_group, k, &mut stats);
+            }
+        }
+        let shade = occlusion.and_then(|o| o.shade.as_ref()).filter(|_| shading);
+        let finished = self.colour.create_view(&Default::default());
+        let view_of = shade.map_or(&finished, |s| &s.unshaded);
         {
-            let view_of = self.colour.create_view(&Default::default());
             let (target, resolve) = match &self.colour_ms {
-                Some(samples) => (samples, Some(&view_of)),
-                None => (&view_of, None),
+                Some(samples) => (samples, Some(view_of)),
+                None => (view_of, None),
             };
             let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
                 label: Some("matter"),
@@ -524,16 +610,11 @@ impl Renderer {
                     ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
                 })],
                 depth_stencil_attachment: Some(attachment(&self.depth, 0.0)),
+                timestamp_writes: self.clock.pass("matter"),
                 ..Default::default()
             });
             pass.set_bind_group(0, frame_group, &[0]);
             pass.set_bind_group(3, &self.shadow_group, &[]);
-            // In the order of roles: few changes of pipeline, and the ground before what lies on it.
-            let mut order: Vec<usize> = (0..list.len()).collect();
-            order.sort_by_key(|&k| list[k].1.role);
-            let (beneath, above): (Vec<usize>, Vec<usize>) =
-                order.into_iter().partition(|&k| look.mode == Mode::Xray && under(list[k].1.role));
-            let pit_number = pit.map(|_| list.len().saturating_sub(1));
             for k in above {
                 let (tile, mesh, _) = list[k];
                 let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
@@ -546,14 +627,12 @@ impl Renderer {
                 pass.set_bind_group(2, &tile.features, &[]);
                 pass.draw(0..3, 0..1);
             }
-            later = beneath;
         }
-        if !later.is_empty() {
+        if !beneath.is_empty() {
             // X-ray: what lies beneath over what lies above, with a depth of its own.
-            let view_of = self.colour.create_view(&Default::default());
             let (target, resolve) = match &self.colour_ms {
-                Some(samples) => (samples, Some(&view_of)),
-                None => (&view_of, None),
+                Some(samples) => (samples, Some(view_of)),
+                None => (view_of, None),
             };
             let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
                 label: Some("beneath"),
@@ -564,18 +643,33 @@ impl Renderer {
                     ops: wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store },
                 })],
                 depth_stencil_attachment: Some(attachment(&self.depth, 0.0)),
+                timestamp_writes: self.clock.pass("beneath"),
                 ..Default::default()
             });
             pass.set_bind_group(0, frame_group, &[0]);
             pass.set_bind_group(3, &self.shadow_group, &[]);
-            for k in later {
+            for k in beneath {
                 let (tile, mesh, _) = list[k];
                 pass.set_pipeline(self.pipelines.matter(mesh.role));
                 submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
             }
         }
+        if let Some(shade) = shade {
+            shade.draw(&mut encoder, &self.pipelines, frame_group, &finished, &self.clock);
+        }
+        self.clock.end(&mut encoder);
         self.gpu.queue.submit([encoder.finish()]);
         stats
+    }
+
+    /// The pictures that depth and occlusion are drawn into, of the picture's size, and bound where x-ray reads them.
+    fn ready_occlusion(&mut self, measuring: bool, shading: bool) {
+        if !measuring || self.occlusion.as_ref().is_some_and(|o| o.fits(self.size, shading)) {
+            return;
+        }
+        let o = Occlusion::new(&self.gpu.device, &self.pipelines, self.size, shading || self.shading);
+        self.shadow_group = light_group(&self.gpu.device, &self.pipelines, &self.shadow_map, &self.shadow_sampler, &o.metres);
+        self.occlusion = Some(o);
     }
 
     /// What stands only in this picture, the excavation or the grid overhead, as a tile of its own.
@@ -629,6 +723,25 @@ impl Renderer {
         out.iter_mut().skip(3).step_by(4).for_each(|a| *a = 255);
         Ok(out)
     }
+}
+
+/// Shadows, and the depth that x-ray looks through.
+fn light_group(
+    device: &wgpu::Device,
+    pipelines: &Pipelines,
+    shadow_map: &wgpu::TextureView,
+    sampler: &wgpu::Sampler,
+    metres: &wgpu::TextureView,
+) -> wgpu::BindGroup {
+    device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("light"),
+        layout: &pipelines.shadow_layout,
+        entries: &[
+            wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(shadow_map) },
+            wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(sampler) },
+            wgpu::BindGroupEntry { binding: 2, resource: wgpu::BindingResource::TextureView(metres) },
+        ],
+    })
 }
 
 fn attachment(view: &wgpu::TextureView, clear: f32) -> wgpu::RenderPassDepthStencilAttachment<'_> {
@@ -702,14 +815,16 @@ fn instance(out: &mut Vec<u8>, at: [f32; 3], turn: [f32; 4], scale: [f32; 3], ro
     out.extend_from_slice(&row.to_le_bytes());
 }
 
-fn vertices(p: &Primitive) -> Vec<u8> {
+fn vertices(p: &Primitive, features: &FeatureTable) -> Vec<u8> {
+    let packed = (p.role == Some(Role::Road)).then(|| crate::crossings::packed(p, features));
+    let uv2s = packed.as_ref().unwrap_or(&p.uv2);
     let mut out = Vec::with_capacity(p.positions.len() * VERTEX_BYTES as usize);
     for (i, position) in p.positions.iter().enumerate() {
         out.extend_from_slice(bytemuck::bytes_of(position));
         let n = p.normals.get(i).copied().unwrap_or([0.0, 0.0, 1.0]);
         let snorm = n.map(|v| (v.clamp(-1.0, 1.0) * 127.0).round() as i8);
         out.extend_from_slice(bytemuck::bytes_of(&[snorm[0], snorm[1], snorm[2], 0]));
-        let (uv, uv2) = (p.uv.get(i).copied().unwrap_or_default(), p.uv2.get(i).copied().unwrap_or_default());
+        let (uv, uv2) = (p.uv.get(i).copied().unwrap_or_default(), uv2s.get(i).copied().unwrap_or_default());
         out.extend_from_slice(bytemuck::bytes_of(&[uv[0], uv[1], uv2[0], uv2[1]]));
         out.extend_from_slice(&p.feature_rows.get(i).copied().unwrap_or(0).to_le_bytes());
     }

@@ -17,6 +17,16 @@ struct Options {
     centre: Option<[f64; 3]>,
     #[serde(default)]
     terrain_m: Option<[f32; 2]>,
+    /// `low`, `medium` or `high`.
+    #[serde(default = "medium")]
+    quality: Quality,
+    /// Water and flow stand still, as those want who asked for less motion.
+    #[serde(default)]
+    still: bool,
+}
+
+fn medium() -> Quality {
+    Quality::Medium
 }
 
 #[wasm_bindgen]
@@ -32,6 +42,7 @@ pub struct Twin {
     layer_of: std::collections::BTreeMap<TileHandle, String>,
     shown: Vec<(TileHandle, f32)>,
     fading: bool,
+    still: bool,
 }
 
 fn text(e: impl std::fmt::Display) -> JsValue {
@@ -61,7 +72,7 @@ impl Twin {
         let (gpu, adapter) = Gpu::on(&instance, Some(&surface)).await.map_err(text)?;
         let config = surface.get_default_config(&adapter, size[0], size[1]).ok_or_else(|| text("the canvas cannot be drawn on"))?;
         surface.configure(&gpu.device, &config);
-        let renderer = Renderer::on(gpu, size, Quality::Medium).map_err(text)?;
+        let renderer = Renderer::on(gpu, size, options.quality).map_err(text)?;
         let stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 512 << 20);
         Ok(Twin {
             renderer,
@@ -75,6 +86,7 @@ impl Twin {
             layer_of: Default::default(),
             shown: Vec::new(),
             fading: false,
+            still: options.still,
         })
     }
 
@@ -124,7 +136,7 @@ impl Twin {
     /// Draws what the last `tick` selected; true when nothing more is to be drawn until something changes.
     pub fn frame(&mut self, now_ms: f64) -> Result<bool, JsValue> {
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        self.stage.look.time_s = (now_ms / 1000.0 % 3600.0) as f32;
+        self.stage.look.time_s = if self.still { 0.0 } else { (now_ms / 1000.0 % 3600.0) as f32 };
         self.draws = self.renderer.draw_faded(&view, &self.stage.look, &self.shown).draws;
         match self.surface.get_current_texture() {
             wgpu::CurrentSurfaceTexture::Success(frame) | wgpu::CurrentSurfaceTexture::Suboptimal(frame) => {

@@ -149,13 +149,16 @@ impl TileWords {
     }
     fn roads(&mut self, table: &Table<'_>, p: &Primitive) {
         for (row, vertices) in rows(p) {
-            let name = table.text("name", row);
+            let (name, english) = (table.text("name", row), table.text("name_en", row));
             let width = table.number("width_m", row).unwrap_or(7.0) as f32;
             if name.is_empty() {
                 continue;
             }
+            // As on the signs of the streets: both names where there is room.
+            let both = format!("{name} {english}");
+            let texts = if english.is_empty() { vec![name.to_owned()] } else { vec![both, name.to_owned()] };
             for path in axes(p, &vertices, Some(width)) {
-                self.lines.push(Line { row, kind: Kind::Street, texts: vec![name.to_owned()], path, ink: PLAIN, flow: 0, weight: width });
+                self.lines.push(Line { row, kind: Kind::Street, texts: texts.clone(), path, ink: PLAIN, flow: 0, weight: width });
             }
         }
     }
@@ -198,7 +201,8 @@ impl TileWords {
                 let text = letters(table.text("class", row), table.text("subclass", row)).to_owned();
                 self.spots.push(Spot { row, kind: Kind::Cover, texts: vec![text], at, half_m: 0.35, weight: 0.0 });
             } else if !table.text("unit", row).is_empty() {
-                let text = format!("{} {}", kind, table.text("unit", row));
+                let id = table.0.ids.get(row as usize).map_or("", String::as_str);
+                let text = format!("◉ {id} {kind} {}", table.text("unit", row));
                 self.spots.push(Spot { row, kind: Kind::Sensor, texts: vec![text], at, half_m: 2.0, weight: 0.0 });
             }
         }
@@ -209,7 +213,7 @@ impl TileWords {
 }
 
 /// Vertices of each row, in their order.
-fn rows(p: &Primitive) -> BTreeMap<u32, Vec<usize>> {
+pub(crate) fn rows(p: &Primitive) -> BTreeMap<u32, Vec<usize>> {
     let mut out: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for i in 0..p.positions.len() {
         out.entry(p.feature_rows.get(i).copied().unwrap_or(0)).or_default().push(i);
@@ -219,7 +223,7 @@ fn rows(p: &Primitive) -> BTreeMap<u32, Vec<usize>> {
 
 /// Axes of a swept body from its cross-sections, which share their distance along: a ring's middle is the axis, whatever its
 /// profile. Of a ribbon (`width_m`) only full sections count, not the round ends.
-fn axes(p: &Primitive, vertices: &[usize], width_m: Option<f32>) -> Vec<Vec<Vec3>> {
+pub(crate) fn axes(p: &Primitive, vertices: &[usize], width_m: Option<f32>) -> Vec<Vec<Vec3>> {
     let mut out: Vec<Vec<Vec3>> = Vec::new();
     let mut path: Vec<Vec3> = Vec::new();
     let mut last = f32::NEG_INFINITY;
@@ -341,6 +345,11 @@ impl Renderer {
             _ if dark == 1 => [16, 20, 28],
             _ => [250, 250, 246],
         };
+        out.extend(self.schematic(view, look, tiles).then(|| {
+            let text = "示意管径 Widened to be seen";
+            let at = [crate::about_width(text, text_px) / 2.0 + 14.0, text_px * 1.3];
+            Label { ink: if dark == 1 { PLAIN[1] } else { PLAIN[0] }, halo, ..Label::new(Kind::Ruler, text, at, text_px, 0) }
+        }));
         let ruler = if dark == 1 { PLAIN[1] } else { PLAIN[0] };
         out.extend(crate::pit::words(view, look, text_px, halo, ruler));
         let pen = Writer { view, look, text_px, dark, halo };
@@ -354,6 +363,25 @@ impl Renderer {
             }
         }
         out
+    }
+
+    /// Whether a pipe of this view is drawn wider than it is, as `shaders/vertex.wgsl` widens them.
+    fn schematic(&self, view: &View, look: &Look, tiles: &[TileHandle]) -> bool {
+        let [w, h] = view.viewport_px.map(|v| v as f32);
+        look.mode != Mode::Surface
+            && self.words_of(tiles).any(|(ecef_from_tile, words)| {
+                let screen = Screen { view, ecef_from_tile };
+                words.lines.iter().filter(|l| l.kind == Kind::Pipe && words.stands(l.row, look.day)).any(|l| {
+                    let middle = l.path[l.path.len() / 2];
+                    let shown = look.mode != Mode::Cutaway || cut_holds(look, screen.enu(middle));
+                    let least_px = if l.weight > 200.0 { 2.5 } else { 1.5 };
+                    shown
+                        && screen.at(middle).is_some_and(|(p, far_m)| {
+                            let inside = p[0] >= 0.0 && p[1] >= 0.0 && p[0] < w && p[1] < h;
+                            inside && l.weight / 1000.0 < least_px * view.metres_per_px(f64::from(far_m)) as f32
+                        })
+                })
+            })
     }
 
     /// Whether the ground or a body hides a point at this pixel and distance along the view axis.
@@ -398,6 +426,12 @@ impl Renderer {
         }
         out
     }
+}
+
+/// Whether a point, east, north, up at the target, lies in the excavation.
+fn cut_holds(look: &Look, p: DVec3) -> bool {
+    let half = look.cut_m.map(|v| f64::from(v) / 2.0);
+    p.x.abs() < half[0] && p.y.abs() < half[1] && p.z > -2.0 * half[2]
 }
 
 struct Writer<'a> {
@@ -468,8 +502,7 @@ impl Writer<'_> {
         Some(Label { text, subject, ink: l.ink[self.dark], halo: self.halo, apart_px, far_m: hidden, ..label })
     }
     fn in_cut(&self, p: DVec3) -> bool {
-        let half = self.look.cut_m.map(|v| f64::from(v) / 2.0);
-        p.x.abs() < half[0] && p.y.abs() < half[1] && p.z > -2.0 * half[2]
+        cut_holds(self.look, p)
     }
     fn spot(&self, s: &Spot, screen: &Screen<'_>) -> Option<Label> {
         let (at, far_m) = screen.at(s.at)?;
@@ -482,7 +515,8 @@ impl Writer<'_> {
             Kind::Cover if matches!(mode, Mode::Xray | Mode::Cutaway) && metres_per_px < 0.3 => {
                 ((wide * 0.5).max(self.text_px * 0.8), 2600 + self.off_middle_px(at) / 4)
             }
-            Kind::Sensor => (self.text_px, 500),
+            // From a few hundred metres there would be nothing but sensors.
+            Kind::Sensor if metres_per_px < 0.3 => (self.text_px, 500 + self.off_middle_px(at) / 8),
             _ => return None,
         };
         let text = match s.kind {

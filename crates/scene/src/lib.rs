@@ -7,6 +7,7 @@
 
 mod camera;
 mod error;
+mod flight;
 mod navigate;
 mod scene;
 mod select;
@@ -14,6 +15,7 @@ mod tree;
 
 pub use camera::{Camera, View};
 pub use error::SceneError;
+pub use flight::Flight;
 pub use navigate::{Action, Answer, Gait, Ground, Navigator};
 pub use scene::{Anchor, CameraSpec, Mode, Scene, SceneLayer, Title};
 pub use select::{Drawn, Ready, Request, RequestKind, Stream, Update};

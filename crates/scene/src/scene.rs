@@ -153,15 +153,22 @@ impl Scene {
 
     /// The camera of the scene in a city with these anchors.
     pub fn camera(&self, anchors: &[Anchor]) -> Result<Camera, SceneError> {
-        let target = match (&self.camera.anchor, self.camera.target) {
+        self.camera.camera(anchors)
+    }
+}
+
+impl CameraSpec {
+    /// The camera in a city with these anchors.
+    pub fn camera(&self, anchors: &[Anchor]) -> Result<Camera, SceneError> {
+        let target = match (&self.anchor, self.target) {
             (Some(name), _) => {
                 anchors.iter().find(|a| a.name == *name).ok_or_else(|| SceneError::UnknownAnchor { name: name.clone() })?.position
             }
             (None, Some(target)) => target,
             (None, None) => return Err(SceneError::Scene { key: "strata:camera".into(), reason: "no anchor and no target".into() }),
         };
-        let mut camera = Camera::new(target, self.camera.distance_m, self.camera.heading_deg, self.camera.pitch_deg);
-        if let Some(fov) = self.camera.fov_y_deg {
+        let mut camera = Camera::new(target, self.distance_m, self.heading_deg, self.pitch_deg);
+        if let Some(fov) = self.fov_y_deg {
             camera.fov_y_deg = fov.clamp(5.0, 120.0);
         }
         Ok(camera)

@@ -5,6 +5,9 @@
 //! 2. **No detail lost once shown**: when the eye moves away and a coarser tile would do but is not here, the finer
 //!    ones that were shown stay.
 //!
+//! With a cross-fade tiles melt into each other, and at each moment every pixel has one of the two. So a swap that has begun
+//! is ended before the next one begins there, what was out of the picture comes whole, and what leaves it is dropped.
+//!
 //! The caller's loop: `update` → fetch what `wanted` names → `provide` the bytes → for content, upload and `loaded`.
 
 use crate::{
@@ -74,6 +77,8 @@ struct Layer {
     /// Nodes whose own content was drawn, and nodes that were refined, in the last update.
     shown: HashSet<usize>,
     refined: HashSet<usize>,
+    /// Nodes in view that were asked in the last update.
+    looked: HashSet<usize>,
 }
 
 /// The streaming state of a scene. `H` is whatever the renderer calls an uploaded tile.
@@ -83,9 +88,9 @@ pub struct Stream<H> {
     flying: HashSet<String>,
     wanted: BTreeMap<String, Request>,
     failures: BTreeMap<String, String>,
-    /// Layer of what was drawn for its own sake in the last update; and of what leaves, since when.
-    present: HashMap<String, String>,
-    leaving: BTreeMap<String, (String, f64)>,
+    /// Layer and node of what was drawn for its own sake in the last update; layer of what leaves, since when.
+    present: HashMap<String, (usize, usize)>,
+    leaving: BTreeMap<String, (usize, f64)>,
     budget_bytes: u64,
     frame: u64,
     /// Pixels of error that the eye may see.
@@ -125,6 +130,7 @@ impl<H: Clone> Stream<H> {
             tree: None,
             shown: HashSet::new(),
             refined: HashSet::new(),
+            looked: HashSet::new(),
         });
     }
     pub fn set_visible(&mut self, layer: &str, visible: bool) {
@@ -214,6 +220,7 @@ impl<H: Clone> Stream<H> {
         for layer in &mut self.layers {
             layer.shown.clear();
             layer.refined.clear();
+            layer.looked.clear();
         }
     }
     pub fn budget_bytes(&self) -> u64 {
@@ -230,12 +237,13 @@ impl<H: Clone> Stream<H> {
     pub fn update(&mut self, view: &View, now_s: f64) -> Update<H> {
         self.frame += 1;
         self.wanted.clear();
-        let mut draw_urls: Vec<(usize, usize, String)> = Vec::new();
+        let mut draw_urls: Vec<(usize, usize, String, Option<f64>)> = Vec::new();
         let mut settled = true;
         for i in 0..self.layers.len() {
             if !self.layers[i].visible {
                 self.layers[i].shown.clear();
                 self.layers[i].refined.clear();
+                self.layers[i].looked.clear();
                 continue;
             }
             if self.layers[i].tree.is_none() {
@@ -247,19 +255,30 @@ impl<H: Clone> Stream<H> {
                 continue;
             }
             let Some(tree) = self.layers[i].tree.take() else { continue };
-            let mut pass = Pass { stream: self, tree: &tree, layer: i, view, draw: Vec::new(), refined: HashSet::new(), settled: true };
-            pass.visit(0, false);
-            let (draw, refined, ok) = (pass.draw, pass.refined, pass.settled);
+            let mut pass = Pass {
+                stream: self,
+                tree: &tree,
+                layer: i,
+                view,
+                now_s,
+                draw: Vec::new(),
+                refined: HashSet::new(),
+                looked: HashSet::new(),
+                settled: true,
+            };
+            pass.visit(0, Above::default());
+            let (draw, refined, looked, ok) = (pass.draw, pass.refined, pass.looked, pass.settled);
             settled &= ok;
-            self.layers[i].shown = draw.iter().copied().collect();
-            self.layers[i].refined = refined;
-            draw_urls.extend(draw.into_iter().filter_map(|n| tree.nodes[n].content.clone().map(|u| (i, n, u))));
+            self.layers[i].shown = draw.iter().map(|d| d.0).collect();
+            (self.layers[i].refined, self.layers[i].looked) = (refined, looked);
+            draw_urls.extend(draw.into_iter().filter_map(|(n, since)| tree.nodes[n].content.clone().map(|u| (i, n, u, since))));
             self.layers[i].tree = Some(tree);
         }
-        let (draw, fading) = self.faded(draw_urls, now_s);
+        let (draw, fading) = self.faded(draw_urls, view, now_s);
         for (url, state) in &mut self.content {
             if let State::Here { shown_since_s, .. } = state
                 && !self.present.contains_key(url)
+                && shown_since_s.is_some_and(|s| now_s - s >= self.fade_s)
             {
                 *shown_since_s = None;
             }
@@ -267,36 +286,40 @@ impl<H: Clone> Stream<H> {
         Update { evict: self.evict(), draw, settled, fading }
     }
 
-    /// What was selected with its fade, and what it replaces as long as that still shows.
-    fn faded(&mut self, selected: Vec<(usize, usize, String)>, now_s: f64) -> (Vec<Drawn<H>>, bool) {
+    /// What was selected with its fade, and what it replaces as long as that still shows. With a tile stands the moment
+    /// since when it counts as shown, when that is not now.
+    fn faded(&mut self, selected: Vec<(usize, usize, String, Option<f64>)>, view: &View, now_s: f64) -> (Vec<Drawn<H>>, bool) {
         let (frame, fade_s) = (self.frame, self.fade_s);
         let mut draw = Vec::with_capacity(selected.len());
         let mut present = HashMap::with_capacity(selected.len());
         let mut fading = false;
-        for (layer, _, url) in selected {
-            let layer = self.layers[layer].name.clone();
+        for (layer, node, url, shown_from_s) in selected {
+            let name = self.layers[layer].name.clone();
             let Some(State::Here { handle, last_used, shown_since_s, .. }) = self.content.get_mut(&url) else { continue };
             *last_used = frame;
             // One that was about to leave comes back from where it was.
             let share = self.leaving.remove(&url).map_or(0.0, |(_, since)| (1.0 - (now_s - since) / fade_s.max(1e-9)).clamp(0.0, 1.0));
-            let since = *shown_since_s.get_or_insert(now_s - share * fade_s);
+            let since = *shown_since_s.get_or_insert(shown_from_s.unwrap_or(now_s - share * fade_s));
             let fade = if fade_s > 0.0 { ((now_s - since) / fade_s).clamp(0.0, 1.0) as f32 } else { 1.0 };
             fading |= fade < 1.0;
-            draw.push(Drawn { layer: layer.clone(), handle: handle.clone(), fade, url: url.clone() });
-            present.insert(url, layer);
+            draw.push(Drawn { layer: name, handle: handle.clone(), fade, url: url.clone() });
+            present.insert(url, (layer, node));
         }
-        for (url, layer) in std::mem::replace(&mut self.present, present) {
-            if fade_s > 0.0 && !self.present.contains_key(&url) {
+        for (url, (layer, node)) in std::mem::replace(&mut self.present, present) {
+            // What the eye turned away from is dropped.
+            let seen = |t: &Tree| t.nodes.get(node).is_some_and(|n| n.bounds.in_view(view));
+            if fade_s > 0.0 && !self.present.contains_key(&url) && self.layers[layer].tree.as_ref().is_some_and(seen) {
                 self.leaving.insert(url, (layer, now_s));
             }
         }
+        let names: Vec<String> = self.layers.iter().map(|l| l.name.clone()).collect();
         let content = &mut self.content;
         self.leaving.retain(|url, (layer, since)| {
             let left = 1.0 - (now_s - *since) / fade_s.max(1e-9);
             let Some(State::Here { handle, last_used, .. }) = content.get_mut(url).filter(|_| left > 0.0) else { return false };
             *last_used = frame;
             fading = true;
-            draw.push(Drawn { layer: layer.clone(), handle: handle.clone(), fade: -left as f32, url: url.clone() });
+            draw.push(Drawn { layer: names[*layer].clone(), handle: handle.clone(), fade: -left as f32, url: url.clone() });
             true
         });
         (draw, fading)
@@ -341,9 +364,23 @@ struct Pass<'a, H> {
     tree: &'a Tree,
     layer: usize,
     view: &'a View,
-    draw: Vec<usize>,
+    now_s: f64,
+    /// With the moment since when it counts as shown, when that is not now.
+    draw: Vec<(usize, Option<f64>)>,
     refined: HashSet<usize>,
+    looked: HashSet<usize>,
     settled: bool,
+}
+
+/// What a node hears of its ancestors.
+#[derive(Clone, Copy, Default)]
+struct Above {
+    /// One of them would do.
+    meets: bool,
+    /// One of them was drawn in the last update.
+    shown: bool,
+    /// One of them leaves, since this moment.
+    leaves_s: Option<f64>,
 }
 
 impl<H: Clone> Pass<'_, H> {
@@ -369,7 +406,31 @@ impl<H: Clone> Pass<'_, H> {
             self.settled = false;
         }
     }
-    fn visit(&mut self, at: usize, ancestor_meets: bool) -> Seen {
+    /// Drawn in the last update, and still coming.
+    fn coming(&self, node: usize) -> bool {
+        let Some(url) = self.tree.nodes[node].content.as_ref().filter(|_| self.stream.layers[self.layer].shown.contains(&node)) else {
+            return false;
+        };
+        let since = match self.stream.content.get(url) {
+            Some(State::Here { shown_since_s, .. }) => *shown_since_s,
+            _ => None,
+        };
+        since.is_some_and(|s| self.now_s - s < self.stream.fade_s)
+    }
+    /// Whether something drawn below a node is still coming.
+    fn coming_below(&self, node: usize) -> bool {
+        let Children::Known(children) = &self.tree.nodes[node].children else { return false };
+        self.stream.fade_s > 0.0
+            && self.stream.layers[self.layer].refined.contains(&node)
+            && children.iter().any(|c| self.coming(*c) || self.coming_below(*c))
+    }
+    fn show(&mut self, at: usize, above: Above) {
+        let fresh = !above.shown && !self.stream.layers[self.layer].looked.contains(&at);
+        // What was out of the picture takes part in a swap that goes on there, or is whole at once.
+        let since = above.leaves_s.or(fresh.then_some(self.now_s - self.stream.fade_s));
+        self.draw.push((at, since));
+    }
+    fn visit(&mut self, at: usize, above: Above) -> Seen {
         let node = &self.tree.nodes[at];
         let visible = node.bounds.in_view(self.view);
         let distance = node.bounds.distance_m(DVec3::from(self.view.eye_in_ecef)).max(0.1);
@@ -384,9 +445,13 @@ impl<H: Clone> Pass<'_, H> {
             }
             return Seen { all_renderable: matches!(own, Own::Here | Own::Nothing), any_shown_before: false };
         }
+        self.looked.insert(at);
         let shown_before = self.stream.layers[self.layer].shown.contains(&at);
         let refined_before = self.stream.layers[self.layer].refined.contains(&at);
-        let meets = error_px <= self.stream.max_error_px || ancestor_meets;
+        let meets = error_px <= self.stream.max_error_px || above.meets;
+        // A swap that has begun is ended first, in either direction.
+        let comes = own == Own::Here && self.coming(at);
+        let would_do = meets && own == Own::Here && !self.coming_below(at);
         let children = match &node.children {
             Children::Known(c) => c.clone(),
             Children::None => Vec::new(),
@@ -397,9 +462,9 @@ impl<H: Clone> Pass<'_, H> {
                 Vec::new()
             }
         };
-        if children.is_empty() || (meets && own == Own::Here) {
+        if children.is_empty() || would_do {
             match own {
-                Own::Here => self.draw.push(at),
+                Own::Here => self.show(at, above),
                 Own::Missing => self.want_content(at, urgency + 1e5),
                 Own::Nothing | Own::Failed => {}
             }
@@ -416,18 +481,21 @@ impl<H: Clone> Pass<'_, H> {
         let mark = self.draw.len();
         let refined_mark = self.refined.clone();
         let mut seen = Seen { all_renderable: true, any_shown_before: false };
+        let (now_s, fade_s) = (self.now_s, self.stream.fade_s);
+        let leaves = node.content.as_ref().and_then(|u| self.stream.leaving.get(u)).map(|l| l.1).filter(|s| now_s - s < fade_s);
+        let below = Above { meets, shown: above.shown || shown_before, leaves_s: leaves.or(above.leaves_s) };
         for child in children {
-            let s = self.visit(child, meets);
+            let s = self.visit(child, below);
             seen.all_renderable &= s.all_renderable;
             seen.any_shown_before |= s.any_shown_before;
         }
-        if !seen.all_renderable && !seen.any_shown_before && matches!(own, Own::Here | Own::Missing) {
+        if comes || (!seen.all_renderable && !seen.any_shown_before && matches!(own, Own::Here | Own::Missing)) {
             // The children are not all here and none of them was on the screen: this one stands in for them, or, when
             // it is not here either, whoever is above. A part of the children alone would be a hole.
             self.draw.truncate(mark);
             self.refined = refined_mark;
             if own == Own::Here {
-                self.draw.push(at);
+                self.show(at, above);
             }
             return Seen { all_renderable: own == Own::Here, any_shown_before: shown_before };
         }

@@ -1,6 +1,7 @@
 //! Strata's command line: the only place that reads configuration, environment and the clock.
 
 mod analysis;
+mod bench;
 mod city;
 mod demo;
 mod export;
@@ -68,6 +69,9 @@ enum Command {
     Gen(Gen),
     /// Opens the city in a window.
     View(view::View),
+    /// Measures the program on this machine.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Lists the commits of the record.
     Log { city: PathBuf },
     /// Checks the record: pages, audit chain, counts.
@@ -131,6 +135,7 @@ fn main() -> ExitCode {
         Command::Gen(Gen::City(c)) => synthetic::run(&c, cli.json),
         Command::Gen(Gen::Survey(c)) => survey::run(&c, cli.json),
         Command::View(c) => view::run(&c),
+        Command::Bench(c) => bench::run(&c, cli.json),
         Command::Log { city } => city::log(&city, cli.json),
         Command::Verify { city } => city::verify(&city, cli.json),
         Command::Backup { city, to } => city::backup(&city, &to),

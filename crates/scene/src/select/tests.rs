@@ -149,3 +149,165 @@ fn the_budget_is_kept_and_what_shows_is_never_let_go() {
     let used = stream.content.values().filter(|s| matches!(s, State::Here { last_used, .. } if *last_used == stream.frame)).count() as u64;
     assert!(stream.resident_bytes() <= 3000.max(used * 1000) + 4000, "{} bytes", stream.resident_bytes());
 }
+
+/// A network for the flights below: answers come after `latency_s` or never, requests that are no longer wanted are given up.
+struct Network {
+    latency_s: fn(&str, u32) -> f64,
+    missing: fn(&str) -> bool,
+    under_way: Vec<(f64, String)>,
+    asked: HashMap<String, u32>,
+    cancelled: usize,
+}
+
+impl Network {
+    fn new(latency_s: fn(&str, u32) -> f64, missing: fn(&str) -> bool) -> Self {
+        Self { latency_s, missing, under_way: Vec::new(), asked: HashMap::new(), cancelled: 0 }
+    }
+    fn pass(&mut self, stream: &mut Stream<String>, now_s: f64) {
+        for url in stream.unwanted() {
+            self.under_way.retain(|(_, u)| *u != url);
+            stream.cancelled(&url);
+            self.cancelled += 1;
+        }
+        for r in stream.wanted(6usize.saturating_sub(self.under_way.len())) {
+            stream.started(&r.url);
+            let times = self.asked.entry(r.url.clone()).or_default();
+            *times += 1;
+            self.under_way.push((now_s + (self.latency_s)(&r.url, *times), r.url));
+        }
+        let (come, wait) = std::mem::take(&mut self.under_way).into_iter().partition(|(due, _)| *due <= now_s);
+        self.under_way = wait;
+        for (_, url) in come as Vec<(f64, String)> {
+            if url.ends_with(".json") {
+                assert!(stream.provide(&url, Ok(tileset())).is_none());
+            } else if (self.missing)(&url) {
+                assert!(stream.provide(&url, Err("gone".into())).is_none());
+            } else {
+                let ready = stream.provide(&url, Ok(vec![1])).expect("content");
+                stream.loaded(&ready.url, ready.url.clone(), 1000);
+            }
+        }
+    }
+}
+
+fn dice(url: &str, n: u32) -> u32 {
+    url.bytes().fold(n.wrapping_mul(0x9e37_79b9) ^ 0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)) >> 8
+}
+
+/// The flight of the tests: in from afar, low over the ground, sharp turns, far out, and back.
+fn flight() -> crate::Flight {
+    let (lon, lat) = ((2.1867_f64 + 0.00035).to_degrees(), (0.7656_f64 + 0.00035).to_degrees());
+    let key = |t: f64, e: f64, n: f64, distance: f64, heading: f64, pitch: f64| json!({"t_s": t, "target": [lon + e, lat + n, 250.0], "distance_m": distance, "heading_deg": heading, "pitch_deg": pitch});
+    let keys = [
+        key(0.0, 0.0, 0.0, 9000.0, 0.0, -50.0),
+        key(4.0, 0.003, 0.002, 500.0, 60.0, -35.0),
+        key(6.0, 0.006, -0.004, 350.0, 200.0, -25.0),
+        key(7.0, 0.004, -0.004, 350.0, 20.0, -25.0),
+        key(9.0, -0.006, 0.004, 300.0, 350.0, -60.0),
+        key(10.0, -0.006, 0.004, 6000.0, 330.0, -45.0),
+        key(11.0, 0.0, 0.0, 700.0, 300.0, -30.0),
+        key(12.0, 0.0, 0.0, 4000.0, 300.0, -30.0),
+        key(16.0, 0.002, 0.003, 450.0, 280.0, -40.0),
+    ];
+    crate::Flight::parse(&serde_json::to_string(&keys).expect("JSON"), &[]).expect("a flight")
+}
+
+/// Whether a tile, or one above it, is fine enough for a view: from the made-up tree's own numbers.
+fn would_do(view: &View, (level, x, y): (u32, u32, u32), most_px: f64) -> bool {
+    (0..=level).any(|l| {
+        let d = 0.0007 / f64::from(1 << l);
+        let (w, s) = (2.1867 + d * f64::from(x >> (level - l)), 0.7656 + d * f64::from(y >> (level - l)));
+        let bounds = crate::tree::BoundingBox::from_region([w, s, w + d, s + d, 200.0, 300.0]);
+        let error_m = if l == 3 { 0.0 } else { 64.0 / f64::from(1 << l) };
+        error_m / view.metres_per_px(bounds.distance_m(DVec3::from(view.eye_in_ecef)).max(0.1)) <= most_px
+    })
+}
+
+/// Flies, and holds every frame to the rules. Gives the finest level seen, how many frames faded and how many swaps were seen.
+fn fly(network: &mut Network, fade_s: f64) -> (u32, usize, usize) {
+    let flight = flight();
+    let mut stream: Stream<String> = Stream::new(40_000);
+    stream.fade_s = fade_s;
+    stream.add_tileset("t", "/t/tileset.json");
+    let mut before: Vec<Option<(u32, u32, u32)>> = vec![None; 64];
+    // Cells that were whole since they came into the picture.
+    let mut whole = [false; 64];
+    let (mut finest, mut faded, mut swaps) = (0, 0, 0);
+    let frames = (flight.duration_s() * 30.0) as u32 + 300;
+    for frame in 0..frames {
+        let now_s = f64::from(frame) / 30.0;
+        let view = flight.at(now_s).view([1280, 720]);
+        let update = stream.update(&view, now_s);
+        assert!(update.evict.iter().all(|h| update.draw.iter().all(|d| d.handle != *h)), "frame {frame}: a drawn tile is let go");
+        faded += usize::from(update.fading);
+        for at in 0..64u32 {
+            let (x, y) = (at % 8, at / 8);
+            let over = |url: &str| {
+                let (l, i, j) = cell(url);
+                (x >> (3 - l), y >> (3 - l)) == (i, j)
+            };
+            let here: Vec<_> = update.draw.iter().filter(|d| over(&d.url)).collect();
+            let seen = leaf_visible(&view, at as usize);
+            let now = here.iter().filter(|d| d.fade >= 0.0).map(|d| cell(&d.url)).max();
+            if !seen {
+                (before[at as usize], whole[at as usize]) = (None, whole[at as usize] && now.is_some());
+                continue;
+            }
+            // As `faded` of `shaders/frame.wgsl` shares the pixels out: whoever comes takes the values below its fade, whoever
+            // leaves keeps those above what it has given up.
+            let times = |d: f32| here.iter().filter(|t| if t.fade >= 0.0 { d < t.fade } else { d >= 1.0 + t.fade }).count();
+            let shares: Vec<usize> = (0..32).map(|k| times((k as f32 + 0.5) / 32.0)).collect();
+            assert!(shares.iter().all(|n| *n <= 1), "frame {frame}, cell {at}: a pixel is drawn twice: {here:?}");
+            if whole[at as usize] {
+                assert!(shares.iter().all(|n| *n == 1), "frame {frame}, cell {at}: a hole: {here:?}");
+            }
+            whole[at as usize] |= shares.iter().all(|n| *n == 1);
+            if let (Some(was), Some(is)) = (before[at as usize], now) {
+                swaps += usize::from(was != is);
+                let lost = is.0 < was.0;
+                assert!(!lost || would_do(&view, is, stream.max_error_px), "frame {frame}, cell {at}: detail is lost: {was:?} {is:?}");
+            }
+            finest = finest.max(now.map_or(0, |n| n.0));
+            before[at as usize] = now;
+        }
+        network.pass(&mut stream, now_s);
+    }
+    let view = flight.at(f64::from(frames) / 30.0).view([1280, 720]);
+    let update = stream.update(&view, f64::from(frames) / 30.0);
+    assert!(update.settled && !update.fading, "it never comes to rest: {:?}", stream.wanted(9));
+    for at in (0..64).filter(|at| leaf_visible(&view, *at)) {
+        let covered = update.draw.iter().any(|d| {
+            let (l, i, j) = cell(&d.url);
+            ((at as u32 % 8) >> (3 - l), (at as u32 / 8) >> (3 - l)) == (i, j)
+        });
+        assert!(covered, "black at cell {at}");
+    }
+    (finest, faded, swaps)
+}
+
+#[test]
+fn a_flight_over_a_quick_network_fades_without_a_pop() {
+    let mut network = Network::new(|url, n| f64::from(dice(url, n) % 8) / 60.0, |_| false);
+    let (finest, faded, swaps) = fly(&mut network, 0.25);
+    assert!(finest == 3 && faded > 60 && swaps > 40, "{finest} {faded} {swaps}: the flight tests little");
+    assert!(network.cancelled > 0, "nothing was ever given up");
+}
+
+#[test]
+fn a_slow_network_leaves_a_coarse_city() {
+    // Up to five seconds for a tile.
+    let mut network = Network::new(|url, n| f64::from(dice(url, n) % 50) / 10.0, |_| false);
+    let (_, faded, _) = fly(&mut network, 0.25);
+    assert!(faded > 10 && network.cancelled > 0, "{faded} {}", network.cancelled);
+}
+
+#[test]
+fn missing_tiles_leave_a_coarse_city_and_no_hole() {
+    // One in five of the tiles below the root.
+    let missing = |url: &str| cell(url).0 > 0 && dice(url, 0).is_multiple_of(5);
+    let mut network = Network::new(|url, n| f64::from(dice(url, n) % 30) / 60.0, missing);
+    let (finest, ..) = fly(&mut network, 0.25);
+    assert!(finest >= 1, "{finest}");
+    // And without a fade, as stills are made.
+    fly(&mut Network::new(|_, _| 0.1, missing), 0.0);
+}

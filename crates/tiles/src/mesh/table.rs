@@ -26,7 +26,7 @@ fn names(theme: Theme) -> &'static [&'static str] {
             "status",
         ],
         Theme::PipePoint => &["class", "subclass", "kind", "depth_m", "well_depth_m", "status"],
-        Theme::Road => &["name", "class", "lanes", "width_m"],
+        Theme::Road => &["name", "name_en", "class", "lanes", "width_m"],
         Theme::Rail => &["name", "kind", "width_m"],
         Theme::Parcel => &["code", "land_use", "far_limit", "density_limit_pct", "green_min_pct", "height_limit_m", "scheme"],
         Theme::Tree => &["species", "height_m", "crown_m"],

@@ -1,0 +1,89 @@
+//! What of a tile can show in a view or throw a shadow into a cascade: bounding spheres against the view's pyramid and
+//! the light's box.
+
+use glam::{Mat4, Vec3};
+use strata_scene::View;
+use strata_tiles::content::Primitive;
+
+/// Around a mesh with all its placements, tile frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sphere {
+    pub centre: Vec3,
+    pub radius: f32,
+}
+
+impl Sphere {
+    pub fn around(p: &Primitive) -> Self {
+        let own = |points: &mut dyn Iterator<Item = Vec3>| {
+            let (lo, hi) = points.fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(lo, hi), v| (lo.min(v), hi.max(v)));
+            (lo, hi)
+        };
+        let (lo, hi) = own(&mut p.positions.iter().map(|v| Vec3::from(*v)));
+        if p.instances.is_empty() {
+            let centre = (lo + hi) / 2.0;
+            let radius = p.positions.iter().map(|v| Vec3::from(*v).distance(centre)).fold(0.0, f32::max);
+            return Self { centre, radius };
+        }
+        // Whatever its turn, a placement stays within the mesh's farthest point from its own origin.
+        let reach = lo.abs().max(hi.abs()).length();
+        let (a, b) = own(&mut p.instances.iter().map(|i| Vec3::from(i.translation)));
+        let centre = (a + b) / 2.0;
+        let radius = |i: &strata_tiles::content::Placement| {
+            Vec3::from(i.translation).distance(centre) + reach * Vec3::from(i.scale).abs().max_element()
+        };
+        Self { centre, radius: p.instances.iter().map(radius).fold(0.0, f32::max) }
+    }
+    pub fn moved(&self, to: &Mat4) -> Self {
+        Self { centre: to.transform_point3(self.centre), radius: self.radius }
+    }
+    /// Frame: axes of the view, eye as origin. Never false for what shows.
+    pub fn in_view(&self, view: &View) -> bool {
+        let (f, r, u) = (view.forward_in_enu, view.right_in_enu, view.up_in_enu);
+        let ty = (view.fov_y_rad * 0.5).tan();
+        let tx = ty * view.viewport_px[0].max(1) as f32 / view.viewport_px[1].max(1) as f32;
+        // A tube is widened by a few pixels on the screen.
+        let wider = 4.0 * view.metres_per_px(f64::from(self.centre.length() + self.radius)) as f32;
+        [f, f * tx - r, f * tx + r, f * ty - u, f * ty + u].iter().all(|n| self.centre.dot(*n) >= -(self.radius + wider) * n.length())
+    }
+    /// Against the light's clip space, an orthographic one.
+    pub fn in_cascade(&self, clip_from_enu: &Mat4) -> bool {
+        let c = clip_from_enu.transform_point3(self.centre);
+        let row = |i: usize| clip_from_enu.row(i).truncate().length() * self.radius;
+        c.x.abs() <= 1.0 + row(0) && c.y.abs() <= 1.0 + row(1) && c.z >= -row(2) && c.z <= 1.0 + row(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strata_scene::Camera;
+
+    /// Against every point of the sphere's surface: what has one in the picture is never culled, and most of what has none is.
+    #[test]
+    fn nothing_that_shows_is_left_out() {
+        let view = Camera::new([125.3, 43.9, 200.0], 500.0, 40.0, -30.0).view([1280, 720]);
+        let mut kept = [0; 2];
+        let mut spin = 1u32;
+        let mut next = || {
+            spin = spin.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (spin >> 8) as f32 / 16_777_216.0
+        };
+        for _ in 0..4000 {
+            let centre = (Vec3::new(next(), next(), next()) - 0.5) * 2400.0;
+            let s = Sphere { centre, radius: next() * 120.0 };
+            let shows = (0..400).any(|k| {
+                let z = 1.0 - 2.0 * (k as f32 + 0.5) / 400.0;
+                let (sin, cos) = (k as f32 * 2.399_963).sin_cos();
+                let p = s.centre + Vec3::new(cos * (1.0 - z * z).sqrt(), sin * (1.0 - z * z).sqrt(), z) * s.radius;
+                let c = view.clip_from_enu_rel_eye * p.extend(1.0);
+                c.w > view.near_m && c.x.abs() <= c.w && c.y.abs() <= c.w
+            });
+            let said = s.in_view(&view);
+            assert!(said || !shows, "{s:?} shows and is left out");
+            if !shows {
+                kept[usize::from(said)] += 1;
+            }
+        }
+        assert!(kept[0] > 2 * kept[1], "of what does not show, {} are left out and {} kept", kept[0], kept[1]);
+    }
+}

@@ -1,0 +1,302 @@
+//! Measures the renderer on this machine, over a recorded flight.
+
+use crate::{Failure, serve, view::Preset};
+use clap::{Args, Subcommand};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant as Clock};
+use strata_model::Scope;
+use strata_render::{FrameStats, Quality, Renderer, Stage, TileHandle};
+use strata_scene::{Flight, Scene, View};
+use strata_server::CityState;
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Flies over the city: first picture, a flight that loads its tiles, the same flight again, the time slider.
+    Render(Render),
+}
+
+#[derive(Args)]
+pub struct Render {
+    city: PathBuf,
+    /// A scene of the program or of the city: its layers and its light.
+    #[arg(long, default_value = "planner")]
+    scene: String,
+    /// Cameras at moments, `[{t_s, anchor | target, distance_m, heading_deg, pitch_deg}]`; a flight over the anchors of the
+    /// synthetic cities when not given.
+    #[arg(long)]
+    path: Option<PathBuf>,
+    #[arg(long, default_value = "1280x720")]
+    size: String,
+    #[arg(long, value_enum, default_value_t = Preset::Medium)]
+    preset: Preset,
+    /// Pictures of each flight, evenly spaced in its time.
+    #[arg(long, default_value_t = 48)]
+    frames: u32,
+    /// MiB of graphics memory that tiles may fill.
+    #[arg(long, default_value_t = 768)]
+    budget_mib: u64,
+}
+
+const FLIGHT: &str = include_str!("../../../benches/flight.json");
+/// Tiles that may come between two pictures.
+const TILES_A_FRAME: usize = 8;
+
+#[derive(Default, Clone)]
+struct Frame {
+    t_s: f64,
+    select_ms: f64,
+    load_ms: f64,
+    /// Selection, drawing and waiting for the picture; not the loading of tiles.
+    frame_ms: f64,
+    passes: Vec<(&'static str, f64)>,
+    stats: FrameStats,
+    tiles: usize,
+    settled: bool,
+}
+
+struct Flown<'a> {
+    state: &'a CityState,
+    stage: Stage,
+    renderer: Renderer,
+    scope: Scope,
+    bytes: u64,
+    requests: u64,
+    most_gpu_bytes: u64,
+}
+
+fn ms(since: Clock) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|v| v.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// Nearest rank.
+fn quantile(values: &[f64], q: f64) -> f64 {
+    let mut v = values.to_vec();
+    v.sort_by(f64::total_cmp);
+    v.get(((q * v.len() as f64).ceil() as usize).clamp(1, v.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
+}
+
+fn rounded(v: f64) -> f64 {
+    (v * 100.0).round() / 100.0
+}
+
+impl Flown<'_> {
+    /// Up to `n` of the tiles that are wanted; milliseconds that they took.
+    fn fetch(&mut self, n: usize) -> f64 {
+        let began = Clock::now();
+        for request in self.stage.stream.wanted(n) {
+            self.stage.stream.started(&request.url);
+            self.requests += 1;
+            let answer =
+                strata_server::content(self.state, &request.url, &self.scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"));
+            self.bytes += answer.as_ref().map_or(0, |b| b.len() as u64);
+            let Some(ready) = self.stage.stream.provide(&request.url, answer) else { continue };
+            match strata_tiles::decode_glb(&ready.bytes) {
+                Ok(content) => {
+                    let handle = self.renderer.upload(&content);
+                    self.stage.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
+                }
+                Err(e) => self.stage.stream.failed(&ready.url, e.to_string()),
+            }
+        }
+        ms(began)
+    }
+    fn frame(&mut self, t_s: f64, view: &View) -> Result<Frame, Failure> {
+        let began = Clock::now();
+        let update = self.stage.stream.update(view, t_s);
+        let select_ms = ms(began);
+        update.evict.iter().for_each(|h| self.renderer.release(*h));
+        let tiles: Vec<(TileHandle, f32)> = update.draw.iter().map(|d| (d.handle, d.fade)).collect();
+        let stats = self.renderer.draw_faded(view, &self.stage.look, &tiles);
+        self.renderer.finish()?;
+        let frame_ms = ms(began);
+        self.most_gpu_bytes = self.most_gpu_bytes.max(self.renderer.gpu_bytes() + self.renderer.target_bytes());
+        let passes = self.renderer.pass_times();
+        Ok(Frame { t_s, select_ms, load_ms: 0.0, frame_ms, passes, stats, tiles: tiles.len(), settled: update.settled })
+    }
+    fn fly(&mut self, flight: &Flight, frames: u32, size: [u32; 2], clock_s: f64) -> Result<Vec<Frame>, Failure> {
+        let mut out = Vec::with_capacity(frames as usize);
+        for i in 0..frames {
+            let t_s = flight.duration_s() * f64::from(i) / f64::from(frames.max(2) - 1);
+            let view = flight.at(t_s).view(size);
+            // Selection says what is wanted; what came shows in the next picture.
+            let mut frame = self.frame(clock_s + t_s, &view)?;
+            frame.load_ms = self.fetch(TILES_A_FRAME);
+            frame.t_s = t_s;
+            out.push(frame);
+        }
+        Ok(out)
+    }
+}
+
+pub fn run(command: &Bench, json: bool) -> Result<ExitCode, Failure> {
+    match command {
+        Bench::Render(c) => render(c, json),
+    }
+}
+
+fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
+    let size = command.size.split_once('x').and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    let Some(size) = size else { return Err(Failure::misuse(format!("`{}` is no size: 1280x720", command.size))) };
+    if !(2..=100_000).contains(&command.frames) {
+        return Err(Failure::misuse("a flight wants between 2 and 100000 frames"));
+    }
+    let load_before = load();
+    let began = Clock::now();
+    let state = serve::reading(&command.city)?;
+    let open_ms = ms(began);
+    let style = state.config.scenes.get(&command.scene);
+    let style = style.ok_or_else(|| Failure::misuse(format!("there is no scene `{}`", command.scene)))?;
+    let scene = Scene::parse(&style.to_string())?;
+    let text = match &command.path {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| Failure::misuse(format!("{}: {e}", path.display())))?,
+        None => FLIGHT.to_owned(),
+    };
+    let flight = Flight::parse(&text, &state.anchors).map_err(Failure::misuse)?;
+    let scope = Scope::everything();
+    let layers: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
+    let camera = flight.at(0.0);
+    let known = |id: &str| layers.iter().any(|l| l == id);
+    let mut stage = Stage::new(&scene, camera, &known, crate::shot::terrain_heights(&state), command.budget_mib.clamp(16, 65_536) << 20);
+    stage.look.geoid_offset_m = state.frame.geoid_offset_m;
+    let renderer = pollster::block_on(Renderer::headless(size[0], size[1], Quality::from(command.preset)))?;
+    let device_ms = ms(began) - open_ms;
+    let mut flown = Flown { state: &state, stage, renderer, scope, bytes: 0, requests: 0, most_gpu_bytes: 0 };
+    flown.renderer.time_passes();
+
+    // From nothing to a picture of the ground, and to one that lacks nothing.
+    let view = camera.view(size);
+    let mut first_picture_ms = None;
+    let settled_ms = loop {
+        let update = flown.stage.stream.update(&view, 0.0);
+        update.evict.iter().for_each(|h| flown.renderer.release(*h));
+        if first_picture_ms.is_none() && !update.draw.is_empty() {
+            flown.frame(0.0, &view)?;
+            first_picture_ms = Some(ms(began));
+        }
+        if update.settled {
+            flown.frame(0.0, &view)?;
+            break ms(began);
+        }
+        if flown.fetch(TILES_A_FRAME) == 0.0 || flown.requests > 1_000_000 {
+            return Err(Failure::from(anyhow::anyhow!("the first picture never came to rest")));
+        }
+    };
+    let (first_bytes, first_requests) = (flown.bytes, flown.requests);
+    let cold = flown.fly(&flight, command.frames, size, 10.0)?;
+    let (cold_bytes, cold_requests) = (flown.bytes - first_bytes, flown.requests - first_requests);
+    let warm = flown.fly(&flight, command.frames, size, 1e4)?;
+    let warm_requests = flown.requests - first_requests - cold_requests;
+
+    // The time slider: the last camera, another day each picture.
+    let view = flight.at(flight.duration_s()).view(size);
+    let today = flown.stage.look.day;
+    let mut slider = Vec::new();
+    for step in 0..12 {
+        flown.stage.look.day = today - step * 1500;
+        slider.push(flown.frame(2e4, &view)?);
+    }
+    // The first writes the camera's too.
+    let slider = &slider[1..];
+    let report = serde_json::json!({
+        "adapter": flown.renderer.adapter(), "city": command.city, "scene": command.scene, "size": size,
+        "preset": format!("{:?}", Quality::from(command.preset)).to_lowercase(), "frames": command.frames,
+        "cpus": std::thread::available_parallelism().map_or(0, usize::from), "load_before": load_before, "load_after": load(),
+        "debug_assertions": cfg!(debug_assertions),
+        "first": {"city_open_ms": rounded(open_ms), "device_ms": rounded(device_ms), "picture_ms": first_picture_ms.map(rounded),
+            "settled_ms": rounded(settled_ms), "bytes": first_bytes, "requests": first_requests},
+        "loading_flight": summary(&cold, cold_bytes, cold_requests),
+        "flight": summary(&warm, flown.bytes - first_bytes - cold_bytes, warm_requests),
+        "time_slider": {"frame_ms": spread(slider.iter().map(|f| f.frame_ms)),
+            "uniforms_written_a_frame": slider.iter().map(|f| f.stats.uniforms_written).max()},
+        "gpu_memory": {"most_bytes": flown.most_gpu_bytes, "targets_bytes": flown.renderer.target_bytes()},
+        "missing": flown.stage.stream.failures().len(),
+        "each": warm.iter().map(|f| serde_json::json!({"t_s": rounded(f.t_s), "frame_ms": rounded(f.frame_ms), "select_ms": rounded(f.select_ms),
+            "passes_ms": f.passes.iter().map(|(n, v)| (*n, rounded(*v))).collect::<BTreeMap<_, _>>(),
+            "draws": f.stats.draws, "triangles": f.stats.triangles, "tiles": f.tiles, "settled": f.settled})).collect::<Vec<_>>(),
+    });
+    if json {
+        println!("{report}")
+    } else {
+        table(&report)
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn spread(values: impl Iterator<Item = f64>) -> serde_json::Value {
+    let v: Vec<f64> = values.collect();
+    serde_json::json!({"median": rounded(quantile(&v, 0.5)), "p90": rounded(quantile(&v, 0.9)), "p99": rounded(quantile(&v, 0.99)),
+        "most": rounded(quantile(&v, 1.0))})
+}
+
+fn summary(frames: &[Frame], bytes: u64, requests: u64) -> serde_json::Value {
+    let mut passes: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (name, v) in frames.iter().flat_map(|f| &f.passes) {
+        passes.entry(name).or_default().push(*v);
+    }
+    let total: f64 = frames.iter().map(|f| f.frame_ms).sum();
+    serde_json::json!({
+        "frames_a_second": rounded(frames.len() as f64 * 1e3 / total.max(1e-9)),
+        "frame_ms": spread(frames.iter().map(|f| f.frame_ms)), "select_ms": spread(frames.iter().map(|f| f.select_ms)),
+        "passes_ms": passes.into_iter().map(|(n, v)| (n, spread(v.into_iter()))).collect::<BTreeMap<_, _>>(),
+        "draws_most": frames.iter().map(|f| f.stats.draws).max(), "triangles_most": frames.iter().map(|f| f.stats.triangles).max(),
+        "tiles_most": frames.iter().map(|f| f.tiles).max(), "bytes": bytes, "requests": requests,
+        "load_ms": rounded(frames.iter().map(|f| f.load_ms).sum()), "unsettled_frames": frames.iter().filter(|f| !f.settled).count(),
+    })
+}
+
+fn table(r: &serde_json::Value) {
+    let mib = |v: &serde_json::Value| format!("{:.1} MiB", v.as_f64().unwrap_or(0.0) / 1048576.0);
+    println!(
+        "{} · {}×{} · {} · {} · {} CPUs · load {} → {}",
+        r["adapter"].as_str().unwrap_or_default(),
+        r["size"][0],
+        r["size"][1],
+        r["preset"].as_str().unwrap_or_default(),
+        r["scene"].as_str().unwrap_or_default(),
+        r["cpus"],
+        r["load_before"],
+        r["load_after"]
+    );
+    let f = &r["first"];
+    println!(
+        "first picture {} ms, settled {} ms (city open {} ms, device {} ms), {} in {} requests",
+        f["picture_ms"],
+        f["settled_ms"],
+        f["city_open_ms"],
+        f["device_ms"],
+        mib(&f["bytes"]),
+        f["requests"]
+    );
+    println!(
+        "{:16} {:>8} {:>9} {:>9} {:>9} {:>7} {:>11} {:>6} {:>11} {:>9}",
+        "", "frames/s", "median ms", "p90", "p99", "draws", "triangles", "tiles", "bytes", "load ms"
+    );
+    for (name, key) in [("flight, loading", "loading_flight"), ("flight again", "flight")] {
+        let s = &r[key];
+        println!(
+            "{name:16} {:>8} {:>9} {:>9} {:>9} {:>7} {:>11} {:>6} {:>11} {:>9}",
+            s["frames_a_second"],
+            s["frame_ms"]["median"],
+            s["frame_ms"]["p90"],
+            s["frame_ms"]["p99"],
+            s["draws_most"],
+            s["triangles_most"],
+            s["tiles_most"],
+            mib(&s["bytes"]),
+            s["load_ms"]
+        );
+    }
+    for (name, v) in r["flight"]["passes_ms"].as_object().into_iter().flatten() {
+        println!("  pass {name:11} {:>17} {:>9} {:>9}", v["median"], v["p90"], v["p99"]);
+    }
+    let (slider, memory) = (&r["time_slider"], &r["gpu_memory"]);
+    println!(
+        "time slider      {:>18} ms a picture, {} uniform buffer written",
+        slider["frame_ms"]["median"], slider["uniforms_written_a_frame"]
+    );
+    println!("graphics memory  {} at most, of that {} to draw into", mib(&memory["most_bytes"]), mib(&memory["targets_bytes"]));
+}
