@@ -1,6 +1,7 @@
 //! What of a tile can show in a view or throw a shadow into a cascade: bounding spheres against the view's pyramid and
 //! the light's box.
 
+use crate::shadow::Cascade;
 use glam::{Mat4, Vec3};
 use strata_scene::View;
 use strata_tiles::content::Primitive;
@@ -45,11 +46,13 @@ impl Sphere {
         let wider = 4.0 * view.metres_per_px(f64::from(self.centre.length() + self.radius)) as f32;
         [f, f * tx - r, f * tx + r, f * ty - u, f * ty + u].iter().all(|n| self.centre.dot(*n) >= -(self.radius + wider) * n.length())
     }
-    /// Against the light's clip space, an orthographic one.
-    pub fn in_cascade(&self, clip_from_enu: &Mat4) -> bool {
-        let c = clip_from_enu.transform_point3(self.centre);
-        let row = |i: usize| clip_from_enu.row(i).truncate().length() * self.radius;
-        c.x.abs() <= 1.0 + row(0) && c.y.abs() <= 1.0 + row(1) && c.z >= -row(2) && c.z <= 1.0 + row(2)
+    /// Whether it may throw a shadow on what the cascade serves.
+    pub fn in_cascade(&self, cascade: &Cascade) -> bool {
+        let m = &cascade.clip_from_enu;
+        let c = m.transform_point3(self.centre);
+        let reach = Vec3::from([0, 1, 2].map(|i| m.row(i).truncate().length() * self.radius));
+        let [lo, hi] = cascade.served;
+        (c + reach).cmpge(lo.with_z(0.0)).all() && (c - reach).cmple(hi).all()
     }
 }
 
@@ -57,6 +60,30 @@ impl Sphere {
 mod tests {
     use super::*;
     use strata_scene::Camera;
+
+    /// A body on the way from a point of the view to the sun is drawn into the point's cascade.
+    #[test]
+    fn what_stands_in_the_light_casts() {
+        let view = Camera::new([125.3, 43.9, 200.0], 900.0, 40.0, -30.0).view([1280, 720]);
+        let sun = Vec3::new(0.5, -0.4, 0.55).normalize();
+        let cascades = crate::shadow::cascades(&view, sun, 2048);
+        let (mut cast, mut spared) = (0, 0);
+        for k in 0..6000u32 {
+            let spin = |n: u32| {
+                (k.wrapping_mul(2_654_435_761).wrapping_add(n.wrapping_mul(0x9e37_79b9)).rotate_left(n * 7 + 5) >> 8) as f32 / 16_777_216.0
+            };
+            let ray = view.ray(spin(1) * 1280.0, spin(2) * 720.0);
+            let depth = 20.0 + spin(3) * cascades[3].far_m * 0.98;
+            let lit = ray * (depth / ray.dot(view.forward_in_enu));
+            let cascade = cascades.iter().find(|c| depth < c.far_m).expect("within the last");
+            let s = Sphere { centre: lit + sun * spin(4) * 900.0, radius: 0.5 + spin(5) * 20.0 };
+            assert!(s.in_cascade(cascade), "{s:?} shades a point {depth} m away");
+            cast += 1;
+            let aside = Sphere { centre: s.centre + sun.any_orthonormal_vector() * 6000.0, ..s };
+            spared += usize::from(!aside.in_cascade(cascade));
+        }
+        assert!(spared * 10 > cast * 9, "{spared} of {cast} far aside are left out");
+    }
 
     /// Against every point of the sphere's surface: what has one in the picture is never culled, and most of what has none is.
     #[test]

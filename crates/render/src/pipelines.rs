@@ -70,7 +70,9 @@ const ENTRIES: [&str; 12] = [
 ];
 
 impl Pipelines {
-    pub fn new(device: &wgpu::Device, quality: crate::Quality) -> Self {
+    /// `measures`: distances can be drawn; without, the pipelines for them are made for another picture and stand idle.
+    pub fn new(device: &wgpu::Device, quality: crate::Quality, measures: bool) -> Self {
+        let numbers_or = |format| if measures { format } else { COLOUR };
         let samples = quality.samples();
         // Settled when a pipeline is made, so that a shader for a slow adapter has nothing to skip.
         let constants = [("shadow_taps", quality.shadow_taps())];
@@ -198,11 +200,12 @@ impl Pipelines {
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
         let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, COLOUR, samples);
         let nearest = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let metres = build("metres", &shadow_pass_layout, "vs_main", &buffers, Some("fs_depth"), nearest, crate::occlusion::METRES, 1);
+        let metres =
+            build("metres", &shadow_pass_layout, "vs_main", &buffers, Some("fs_depth"), nearest, numbers_or(crate::occlusion::METRES), 1);
         let whole = |entry, group: &wgpu::BindGroupLayout, format| {
             build(entry, &layout(&[Some(&frame_layout), Some(group)]), "vs_sky", &[], Some(entry), None, format, 1)
         };
-        let occlusion = whole("fs_occlusion", &depths_layout, crate::occlusion::OPENNESS);
+        let occlusion = whole("fs_occlusion", &depths_layout, numbers_or(crate::occlusion::OPENNESS));
         let shaded = whole("fs_shaded", &shaded_layout, COLOUR);
         let blit_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("blit"),

@@ -101,6 +101,7 @@ struct Mesh {
     sphere: Sphere,
     vertices: wgpu::Buffer,
     indices: wgpu::Buffer,
+    first_index: u32,
     index_count: u32,
     instances: wgpu::Buffer,
     instance_count: u32,
@@ -226,7 +227,7 @@ impl Renderer {
         if width == 0 || height == 0 || width > most || height > most {
             return Err(RenderError::Size { width, height, most });
         }
-        let pipelines = Pipelines::new(&gpu.device, quality);
+        let pipelines = Pipelines::new(&gpu.device, quality, gpu.measures);
         let Targets { colour, colour_ms, depth } = Targets::new(&gpu.device, size, quality.samples());
         let side = quality.shadow_px().min(most);
         let used = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING;
@@ -403,11 +404,38 @@ impl Renderer {
             bytes += contents.len() as u64;
             filled(&self.gpu, label, contents, usage)
         };
+        let drawn = |p: &&Primitive| !p.indices.is_empty() && !p.positions.is_empty();
+        // Walls and roofs stand in one pair of buffers, so that shadows and depths take them at once.
+        let (mut all_vertices, mut all_indices) = (Vec::new(), Vec::<u32>::new());
+        for p in content.primitives.iter().filter(drawn).filter(|p| body(p)) {
+            let first = (all_vertices.len() / VERTEX_BYTES as usize) as u32;
+            all_vertices.extend(vertices(p, &content.features));
+            all_indices.extend(p.indices.iter().map(|i| first + i));
+        }
+        let bodies = (!all_indices.is_empty()).then(|| {
+            let of = buffer("bodies", &all_vertices, wgpu::BufferUsages::VERTEX);
+            (of, buffer("indices of bodies", bytemuck::cast_slice(&all_indices), wgpu::BufferUsages::INDEX))
+        });
+        let mut first_index = 0;
         let meshes = content
             .primitives
             .iter()
-            .filter(|p| !p.indices.is_empty() && !p.positions.is_empty())
+            .filter(drawn)
             .map(|p| {
+                if let Some((vertices, indices)) = bodies.as_ref().filter(|_| body(p)) {
+                    let index_count = p.indices.len() as u32;
+                    first_index += index_count;
+                    return Mesh {
+                        role: p.role.unwrap_or(Role::Other),
+                        sphere: Sphere::around(p),
+                        vertices: vertices.clone(),
+                        indices: indices.clone(),
+                        first_index: first_index - index_count,
+                        index_count,
+                        instances: self.identity.clone(),
+                        instance_count: 1,
+                    };
+                }
                 let (instances, instance_count) = if p.instances.is_empty() {
                     (self.identity.clone(), 1)
                 } else {
@@ -420,6 +448,7 @@ impl Renderer {
                     sphere: Sphere::around(p),
                     vertices: buffer("vertices", &vertices(p, &content.features), wgpu::BufferUsages::VERTEX),
                     indices: buffer("indices", bytemuck::cast_slice(&p.indices), wgpu::BufferUsages::INDEX),
+                    first_index: 0,
                     index_count: p.indices.len() as u32,
                     instances,
                     instance_count,
@@ -540,7 +569,14 @@ impl Renderer {
         let pit_number = pit.map(|_| list.len().saturating_sub(1));
         // What shows, in the order of roles: few changes of pipeline. The near before the far, which it hides, and upright
         // bodies before the ground, so that little is dressed that is then covered.
-        let mut order: Vec<usize> = (0..list.len()).filter(|&k| Some(k) == pit_number || spheres[k].in_view(view)).collect();
+        // A trunk of a third of a pixel is no picture of a trunk; stills have it all the same.
+        let still = self.quality == Quality::High;
+        let seen = |k: usize| {
+            let s = &spheres[k];
+            let nearest = f64::from((s.centre.length() - s.radius).max(0.0));
+            s.in_view(view) && (still || list[k].1.role != Role::TreeTrunk || view.metres_per_px(nearest) < 0.9)
+        };
+        let mut order: Vec<usize> = (0..list.len()).filter(|&k| Some(k) == pit_number || seen(k)).collect();
         let turn = |role: Role| match role {
             Role::Wall => 0,
             Role::Roof | Role::Massing => 1,
@@ -565,9 +601,14 @@ impl Renderer {
                 pass.set_bind_group(0, frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
                 // What leaves casts no shadow any more: its successor does.
                 let cast = |k: usize, m: &Mesh, fade: f32| casts(m.role) && fade >= 0.0 && !(pit.is_some() && k + 1 == list.len());
-                let falls = |k: usize| spheres[k].in_cascade(&cascade.clip_from_enu);
-                for (k, (tile, mesh, _)) in list.iter().enumerate().filter(|(k, (_, m, fade))| cast(*k, m, *fade) && falls(*k)) {
-                    submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
+                // A trunk's shadow is thinner than a texel of the far cascades.
+                let fine = |m: &Mesh| still || m.role != Role::TreeTrunk || cascade.texel_m < 0.5;
+                let falls = |k: &usize| {
+                    let (_, m, fade) = &list[*k];
+                    cast(*k, m, *fade) && fine(m) && spheres[*k].in_cascade(cascade)
+                };
+                for run in runs(&list, (0..list.len()).filter(falls)) {
+                    submit_run(&mut pass, &list, run, draw_group, &mut stats);
                 }
             }
         }
@@ -589,8 +630,10 @@ impl Renderer {
             pass.set_bind_group(0, frame_group, &[0]);
             // Bare crowns hide little.
             let matter = |role: Role| !under(role) && (role != Role::TreeCrown || look.leaves > 0.5);
-            for &k in above.iter().filter(|&&k| matter(list[k].1.role) && Some(k) != pit_number) {
-                submit(&mut pass, list[k].0, list[k].1, draw_group, k, &mut stats);
+            let mut measured: Vec<usize> = above.iter().copied().filter(|&k| matter(list[k].1.role) && Some(k) != pit_number).collect();
+            measured.sort_unstable();
+            for run in runs(&list, measured.into_iter()) {
+                submit_run(&mut pass, &list, run, draw_group, &mut stats);
             }
         }
         let shade = occlusion.and_then(|o| o.shade.as_ref()).filter(|_| shading);
@@ -761,15 +804,58 @@ fn casts(role: Role) -> bool {
     matches!(role, Role::Wall | Role::Roof | Role::Massing | Role::TreeCrown | Role::TreeTrunk | Role::Other)
 }
 
+/// Closed bodies of a house or a block, dressed apart but cast and measured alike.
+fn body(p: &Primitive) -> bool {
+    p.instances.is_empty() && matches!(p.role, Some(Role::Wall | Role::Roof | Role::Massing))
+}
+
+/// Numbers of the list, ascending, with neighbours that lie side by side in the same buffers taken together: the first number
+/// and how many indices.
+fn runs(list: &[(&Tile, &Mesh, f32)], numbers: impl Iterator<Item = usize>) -> Vec<(usize, u32)> {
+    let mut out: Vec<(usize, u32)> = Vec::new();
+    for k in numbers {
+        let mesh = list[k].1;
+        match out.last_mut() {
+            Some((first, count)) if list[*first].1.indices == mesh.indices && list[*first].1.first_index + *count == mesh.first_index => {
+                *count += mesh.index_count;
+            }
+            _ => out.push((k, mesh.index_count)),
+        }
+    }
+    out
+}
+
+fn submit_run(
+    pass: &mut wgpu::RenderPass<'_>,
+    list: &[(&Tile, &Mesh, f32)],
+    (k, index_count): (usize, u32),
+    draws: &wgpu::BindGroup,
+    stats: &mut FrameStats,
+) {
+    submit_indices(pass, list[k].0, list[k].1, index_count, draws, k, stats);
+}
+
 fn submit(pass: &mut wgpu::RenderPass<'_>, tile: &Tile, mesh: &Mesh, draws: &wgpu::BindGroup, k: usize, stats: &mut FrameStats) {
+    submit_indices(pass, tile, mesh, mesh.index_count, draws, k, stats);
+}
+
+fn submit_indices(
+    pass: &mut wgpu::RenderPass<'_>,
+    tile: &Tile,
+    mesh: &Mesh,
+    index_count: u32,
+    draws: &wgpu::BindGroup,
+    k: usize,
+    stats: &mut FrameStats,
+) {
     pass.set_bind_group(1, draws, &[(k as u64 * STRIDE) as u32]);
     pass.set_bind_group(2, &tile.features, &[]);
     pass.set_vertex_buffer(0, mesh.vertices.slice(..));
     pass.set_vertex_buffer(1, mesh.instances.slice(..));
     pass.set_index_buffer(mesh.indices.slice(..), wgpu::IndexFormat::Uint32);
-    pass.draw_indexed(0..mesh.index_count, 0, 0..mesh.instance_count);
+    pass.draw_indexed(mesh.first_index..mesh.first_index + index_count, 0, 0..mesh.instance_count);
     stats.draws += 1;
-    stats.triangles += u64::from(mesh.index_count / 3) * u64::from(mesh.instance_count);
+    stats.triangles += u64::from(index_count / 3) * u64::from(mesh.instance_count);
 }
 
 fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32, fade: f32) -> Draw {

@@ -14,6 +14,9 @@ pub struct Cascade {
     pub far_m: f32,
     /// Ground size of one texel.
     pub texel_m: f32,
+    /// Where in its clip space the part of the view lies that it serves, with a margin for soft edges: what casts a shadow there
+    /// stands over it and no farther from the sun.
+    pub served: [Vec3; 2],
 }
 
 /// What casts may stand so far outside a cascade, towards the sun.
@@ -66,7 +69,10 @@ pub fn cascades(view: &View, sun: Vec3, atlas_px: u32) -> Vec<Cascade> {
             let corner = Vec2::new((i % 2) as f32, (i / 2) as f32) * 0.5;
             let to_atlas =
                 Mat4::from_translation(Vec3::new(corner.x + 0.25, corner.y + 0.25, 0.0)) * Mat4::from_scale(Vec3::new(0.25, -0.25, 1.0));
-            Cascade { clip_from_enu, atlas_from_enu: to_atlas * clip_from_enu, far_m, texel_m }
+            let on_map = points.iter().map(|p| clip_from_enu.transform_point3(*p));
+            let (lo, hi) = on_map.fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(lo, hi), p| (lo.min(p), hi.max(p)));
+            let margin = Vec2::splat(8.0 / quarter_px).extend(0.0);
+            Cascade { clip_from_enu, atlas_from_enu: to_atlas * clip_from_enu, far_m, texel_m, served: [lo - margin, hi + margin] }
         })
         .collect()
 }

@@ -197,3 +197,48 @@ fn sky_and_data_are_untouched() {
     }
     assert!(sky > 20_000 && data > 400 && darker > 10_000, "{sky} {data} {darker}");
 }
+
+/// Shadows on the ground, near and far from the eye, against rays to the sun: no cascade leaves out what casts into it.
+#[test]
+fn shadows_fall_where_rays_say() {
+    for (distance_m, pitch_deg) in [(85.0, -62.0), (240.0, -50.0), (600.0, -55.0)] {
+        let camera = Camera::new(TARGET, distance_m, 120.0, pitch_deg);
+        let view = camera.view(SIZE);
+        let mut look = Look::at(Instant::from_ymd(2026, 6, 21), TARGET[0], TARGET[1], 8.0);
+        look.sun = Sun { azimuth_deg: 210.0, elevation_deg: 32.0 };
+        let sun = look.sun.direction_enu();
+        let mut renderer = pollster::block_on(Renderer::headless(SIZE[0], SIZE[1], Quality::Medium)).expect("an adapter");
+        let whole = content(&view);
+        let ground = TileContent { primitives: vec![whole.primitives[0].clone()], ..whole.clone() };
+        let [house, bare] = [&whole, &ground].map(|c| {
+            let tile = renderer.upload(c);
+            renderer.draw(&view, &look, &[tile]);
+            renderer.read_rgba().expect("a picture")
+        });
+        let eye = view.eye_in_enu.as_vec3();
+        let clear = (view.metres_per_px(distance_m) as f32 * 4.0).max(1.5);
+        let (mut dark, mut lit) = (0, 0);
+        for i in 0..4800 {
+            let p = Vec3::new((i % 80) as f32 - 40.0, (i / 80) as f32 - 15.0, 0.01);
+            // Away from the edges of the shadow and of the house, and not hidden by it.
+            let around: Vec<Vec3> =
+                (0..8).map(|k| p + Vec3::new((k as f32 * 0.785).cos(), (k as f32 * 0.785).sin(), 0.0) * clear).collect();
+            let shaded = met(p, sun).is_some();
+            let sure = around.iter().chain([&p]).all(|q| {
+                let to_eye = (eye - *q).normalize();
+                met(*q, sun).is_some() == shaded && met(*q, to_eye).is_none() && met(*q, Vec3::Z).is_none()
+            });
+            let on_parcel =
+                p.x > PARCEL[0].x - clear && p.x < PARCEL[1].x + clear && p.y > PARCEL[0].y - clear && p.y < PARCEL[1].y + clear;
+            let Some(([x, y], _)) = view.project(view.enu.ecef_from_local(p.as_dvec3().to_array())) else { continue };
+            if !sure || on_parcel || x < 1.0 || y < 1.0 || x >= SIZE[0] as f32 - 1.0 || y >= SIZE[1] as f32 - 1.0 {
+                continue;
+            }
+            let at = (y as usize * SIZE[0] as usize + x as usize) * 4;
+            let left = (0..3).map(|c| linear(house[at + c])).sum::<f32>() / (0..3).map(|c| linear(bare[at + c])).sum::<f32>();
+            assert!((left < 0.75) == shaded, "{distance_m} m: {p:?} has {left:.2} of the light, shaded: {shaded}");
+            if shaded { dark += 1 } else { lit += 1 }
+        }
+        assert!(dark > 40 && lit > 300, "{distance_m} m: {dark} {lit}");
+    }
+}
