@@ -4431,6 +4431,8 @@ export interface operations {
                          * @description Point: the way begins at the nearest pipe
                          */
                         from?: Record<string, never>;
+                        /** @description Width and height of the sheet that a drawing must fit, at a usual scale */
+                        paper_mm?: number[];
                         /** @description The pipes of one chain (ids), in any order */
                         pipes?: string[];
                         /** @description Id of a proposal to lay over the city */
@@ -4655,6 +4657,8 @@ export interface operations {
                          * @description LineString of two points or more, at most 5 km
                          */
                         line: Record<string, never>;
+                        /** @description Width and height of the sheet that a drawing must fit, at a usual scale */
+                        paper_mm?: number[];
                         /** @description Id of a proposal to lay over the city */
                         proposal?: string;
                         /** @description Of the drawings */
