@@ -37,7 +37,7 @@ async function worked() {
       const { twin } = window.strata;
       const c = document.getElementById('twin');
       for (let k = 0; k < 400; k++) {
-        const [x, y] = [c.clientWidth * (0.3 + 0.4 * ((k * 7) % 20) / 20), c.clientHeight * (0.25 + 0.5 * Math.floor(k / 20) / 20)];
+        const [x, y] = [c.clientWidth * (0.05 + 0.5 * ((k * 7) % 20) / 20), c.clientHeight * (0.1 + 0.8 * Math.floor(k / 20) / 20)];
         const hit = await twin.pick(x, y);
         if (hit?.layer === 'buildings') return { x, y, id: hit.id };
       }
