@@ -38,6 +38,7 @@ mod inputs;
 pub mod isolate;
 pub mod isolation;
 pub mod joining;
+pub mod kept;
 pub mod network;
 pub mod pipe;
 pub mod planned;
