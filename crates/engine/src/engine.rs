@@ -98,7 +98,7 @@ impl Engine {
         let segment = Arc::new(Segment::open(&self.dir, &layer.id, covers)?);
         {
             let mut guard = self.write();
-            let state = Arc::make_mut(&mut guard);
+            let state = State::changing(&mut guard);
             let delta = state.layers.get(&layer.id).map_or_else(Delta::default, |old| {
                 let delta = old.delta.over(&segment);
                 if old.layer.fields == layer.fields { delta } else { delta.refielded(&old.layer, &layer) }
@@ -119,7 +119,7 @@ impl Engine {
                 return Err(EngineError::NotAscending { layer: id.clone(), given: version, newest });
             }
         }
-        let state = Arc::make_mut(&mut guard);
+        let state = State::changing(&mut guard);
         take(state, version, words);
         state.version = state.version.max(version);
         Ok(())
@@ -128,7 +128,7 @@ impl Engine {
     /// A layer without rows, or new fields for one that has rows: values are kept by field name.
     pub fn declare(&self, layer: Arc<Layer>) {
         let mut guard = self.write();
-        let state = Arc::make_mut(&mut guard);
+        let state = State::changing(&mut guard);
         let next = match state.layers.get(&layer.id) {
             None => LayerState::new(layer.clone(), None, Arc::default()),
             Some(old) if old.layer.fields == layer.fields => LayerState { layer: layer.clone(), ..(**old).clone() },

@@ -11,6 +11,7 @@
 //! - [`index`]: the packed Hilbert R-tree over plan, height and valid time
 //! - `delta`: changes after the segment
 //! - `analysis`: what the analyses above are to their doors
+//! - `kept`: what analyses made of one state, so that a second question need not make it again
 //! - `engine`, `snapshot`: the two doors; `evaluate`: one question, with scope, version and filter
 
 mod analysis;
@@ -19,6 +20,7 @@ mod engine;
 mod error;
 mod evaluate;
 pub mod index;
+mod kept;
 mod map;
 mod segment;
 mod snapshot;

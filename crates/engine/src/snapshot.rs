@@ -4,8 +4,12 @@ use crate::{
     evaluate::{Shown, visible},
     state::State,
 };
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{any::Any, collections::BTreeMap, ops::ControlFlow, sync::Arc};
 use strata_model::{Bounds3, Feature, FeatureBatch, FeatureId, FeatureVersion, Interval, Layer, LayerId, Proposal, Query, Scope, Version};
+
+/// For what is kept of one snapshot; what is kept of a proposal upon it counts as one of its parts.
+const ROOM_BYTES: usize = 512 << 20;
+const ROOM_OF_PROPOSAL_BYTES: usize = 128 << 20;
 
 /// The city at one version, perhaps with proposals laid over it. It never changes; a clone costs nothing.
 ///
@@ -126,9 +130,38 @@ impl Snapshot {
         if counted.is_err() { Vec::new() } else { days.into_iter().map(|(day, (starts, ends))| (day, starts, ends)).collect() }
     }
 
+    /// What `make` makes of this snapshot, kept for whoever asks with the same key; `make` says about how many bytes it
+    /// takes. It is made anew for another version or proposal, and when others needed its room (512 MiB, 128 MiB for a
+    /// snapshot with a proposal). The key names all that it depends on besides the snapshot: scope, moment, inputs.
+    pub fn keep<T: Any + Send + Sync, E>(&self, key: &str, make: impl FnOnce() -> Result<(T, usize), E>) -> Result<Arc<T>, E> {
+        if let Some(kept) = self.state.kept.get(key) {
+            return Ok(kept);
+        }
+        // Not locked meanwhile: two who ask at once both make it, and one of the two stays.
+        let (made, bytes) = make()?;
+        let made = Arc::new(made);
+        let room = if self.state.overlays == 0 { ROOM_BYTES } else { ROOM_OF_PROPOSAL_BYTES };
+        self.state.kept.put(key, bytes, made.clone(), room);
+        Ok(made)
+    }
+
     /// This snapshot with the proposal's changes on top of its newest version, whatever version the proposal began from.
-    /// A query without a version sees them; one with a version sees the record alone.
+    /// A query without a version sees them; one with a version sees the record alone. The same proposal as before gives
+    /// the same snapshot, with what was kept of it.
     pub fn with_proposal(&self, p: &Proposal) -> Result<Snapshot, EngineError> {
+        let key = format!("proposal {}", p.id);
+        if let Some(laid) = self.state.kept.get::<(Proposal, Snapshot)>(&key).filter(|l| l.0 == *p) {
+            return Ok(laid.1.clone());
+        }
+        let laid = self.lay(p)?;
+        // A proposal upon a proposal is asked for too seldom to be kept.
+        if self.state.overlays == 0 {
+            self.state.kept.put(&key, ROOM_OF_PROPOSAL_BYTES, Arc::new((p.clone(), laid.clone())), ROOM_BYTES);
+        }
+        Ok(laid)
+    }
+
+    fn lay(&self, p: &Proposal) -> Result<Snapshot, EngineError> {
         let words = by_layer(&self.state, &p.changes)?;
         let mut state = (*self.state).clone();
         state.overlays += 1;

@@ -1,4 +1,4 @@
-use crate::{delta::Delta, segment::Segment};
+use crate::{delta::Delta, kept::Kept, segment::Segment};
 use std::{collections::BTreeMap, sync::Arc};
 use strata_model::{Layer, LayerId, Version};
 
@@ -9,6 +9,7 @@ pub(crate) struct State {
     /// Proposals laid over it; each stands for one version after the record's newest.
     pub overlays: u64,
     pub layers: BTreeMap<LayerId, Arc<LayerState>>,
+    pub kept: Kept,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +41,12 @@ impl LayerState {
 }
 
 impl State {
+    /// The state to change: its own copy where a snapshot holds it, and nothing kept of what it was.
+    pub(crate) fn changing(shared: &mut Arc<Self>) -> &mut Self {
+        let state = Arc::make_mut(shared);
+        state.kept = Kept::default();
+        state
+    }
     /// The version that "newest" stands for in this state.
     pub(crate) fn newest(&self) -> Version {
         Version(self.version.0 + self.overlays)

@@ -3,12 +3,13 @@
 use crate::{
     ask::{self, Spot},
     isolation::Isolation,
+    kept::{Cut, Kept},
     network::{NONE, Network, PointKind},
     segments::{Seat, Segments, Valve, valves},
     users::{Count, REACH_M, Users},
 };
 use serde_json::{Map, Value, json};
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 use strata_engine::{Analysis, AnalysisError, View};
 use strata_model::Point3;
 
@@ -113,6 +114,21 @@ fn asked_valves(net: &Network, inputs: &Value) -> Result<(Vec<Valve>, HashSet<u3
     Ok((all, stuck))
 }
 
+/// Users, segments and stuck valves. Unless the question has valves of its own, what stands from the last one serves.
+fn asked_cut(view: &View, kept: &Kept, inputs: &Value, reach_m: f64) -> Result<(Arc<Users>, Arc<Cut>, HashSet<u32>), AnalysisError> {
+    let (valves, stuck) = asked_valves(&kept.net, inputs)?;
+    let users = kept.users(view, reach_m)?;
+    let own = ["valves", "closed", "open"].iter().any(|k| inputs.get(k).is_some_and(|v| !v.is_null()));
+    let cut = if own {
+        let segments = Segments::new(&kept.net, valves);
+        let per = users.by_segment(&kept.net, &segments);
+        Arc::new(Cut { segments, per })
+    } else {
+        kept.cut(view, &users, reach_m)?
+    };
+    Ok((users, cut, stuck))
+}
+
 fn place_of(net: &Network, valve: &Valve) -> Point3 {
     match valve.seat {
         Seat::Node(n) => net.nodes[n as usize].at,
@@ -178,12 +194,11 @@ fn count_answer((c, length_m): (Count, f64)) -> Value {
 fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let limit = ask::listed(inputs)?;
     let reach_m = ask::number(inputs, "reach_m", 0.0..=5_000.0)?.unwrap_or(REACH_M);
-    let net = Network::read(view, ask::joining(view, inputs, &["place"])?)?;
-    let at = ask::spot(&net, inputs, "place")?.ok_or_else(|| AnalysisError::input("/place", "the place of the burst is wanted"))?;
-    let (valves, mut stuck) = asked_valves(&net, inputs)?;
-    let users = Users::read(view, &net, reach_m)?;
-    let segments = Segments::new(&net, valves);
-    let per = users.by_segment(&net, &segments);
+    let kept = Kept::read(view, ask::joining(view, inputs, &["place"])?)?;
+    let net = &*kept.net;
+    let at = ask::spot(net, inputs, "place")?.ok_or_else(|| AnalysisError::input("/place", "the place of the burst is wanted"))?;
+    let (users, cut, mut stuck) = asked_cut(view, &kept, inputs, reach_m)?;
+    let Cut { segments, per } = &*cut;
     let (place, shut) = match at {
         Spot::Edge(e, place) => (place, vec![segments.of_edge[e as usize]]),
         Spot::Node(n) => {
@@ -202,7 +217,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     };
     let found = segments.isolate(&shut, &stuck);
     Ok(answer(
-        &Asked { net: &net, segments: &segments, users: &users, per: &per, stuck: &stuck, shut: &shut, place, limit, reach_m },
+        &Asked { net, segments, users: &users, per, stuck: &stuck, shut: &shut, place, limit, reach_m },
         &found,
     ))
 }
@@ -298,19 +313,18 @@ fn answer(a: &Asked, found: &Isolation) -> Value {
 fn run_segments(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let limit = ask::listed(inputs)?;
     let reach_m = ask::number(inputs, "reach_m", 0.0..=5_000.0)?.unwrap_or(REACH_M);
-    let net = Network::read(view, ask::joining(view, inputs, &[])?)?;
-    let (valves, stuck) = asked_valves(&net, inputs)?;
-    let users = Users::read(view, &net, reach_m)?;
-    let segments = Segments::new(&net, valves);
-    let per = users.by_segment(&net, &segments);
+    let kept = Kept::read(view, ask::joining(view, inputs, &[])?)?;
+    let net = &*kept.net;
+    let (_, cut, stuck) = asked_cut(view, &kept, inputs, reach_m)?;
+    let Cut { segments, per } = &*cut;
     let idle = (0..segments.valves.len() as u32).filter(|v| segments.sides(*v).len() < 2);
-    let idle: Vec<Value> = idle.map(|v| valve_answer(&net, &segments.valves[v as usize]).into()).collect();
+    let idle: Vec<Value> = idle.map(|v| valve_answer(net, &segments.valves[v as usize]).into()).collect();
     let mut worst: Vec<(u32, (Count, f64), Isolation)> = (0..segments.count as u32)
         .filter(|s| !segments.edges(*s).is_empty())
         .map(|s| {
             let found = segments.isolate(&[s], &stuck);
             let all: Vec<u32> = found.shut.iter().chain(&found.cut_off).copied().collect();
-            (s, count(&per, &segments, &all), found)
+            (s, count(per, segments, &all), found)
         })
         .collect();
     worst.sort_by(|a, b| b.1.0.dwellings.cmp(&a.1.0.dwellings).then(b.1.1.total_cmp(&a.1.1)).then(a.0.cmp(&b.0)));
@@ -326,7 +340,7 @@ fn run_segments(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
                 "length_m": ask::metres(segments.length_m[*s as usize]),
                 "valves": found.close.len() + found.dry.len(),
                 "lost": count_answer(*lost),
-                "cut_off": count_answer(count(&per, &segments, &found.cut_off)),
+                "cut_off": count_answer(count(per, segments, &found.cut_off)),
                 "geometry": { "type": "MultiLineString", "coordinates": lines },
             })
         })

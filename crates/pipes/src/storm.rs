@@ -4,6 +4,7 @@ use crate::{
     ask,
     drain::{Flood, Rain, Storm, rain},
     joining::Joining,
+    kept::Kept,
     network::Network,
     pipe::Class,
 };
@@ -56,7 +57,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let limit = ask::listed(inputs)?;
     let asked = asked(inputs)?;
     let subclass = ask::text(inputs, "subclass")?.unwrap_or("YS").to_owned();
-    let net = Network::read(view, Joining { subclass: Some(subclass.clone()), ..Joining::of(Class::Ps) })?;
+    let net = Kept::read(view, Joining { subclass: Some(subclass.clone()), ..Joining::of(Class::Ps) })?.net;
     if net.edges.is_empty() {
         return Err(AnalysisError::missing(format!("a drain of subclass `{subclass}`")));
     }

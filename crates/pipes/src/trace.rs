@@ -2,9 +2,10 @@
 
 use crate::{
     ask::{self, Spot},
+    kept::Kept,
     network::{Network, PointKind},
     pipe::Class,
-    walk::{Direction, Reach, Stops, Way, directions, reach, shortest},
+    walk::{Direction, Reach, Stops, Way, reach, shortest},
 };
 use serde_json::{Value, json};
 use strata_engine::{Analysis, AnalysisError, View};
@@ -50,29 +51,30 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     };
     let limit = ask::listed(inputs)?;
     let max_distance_m = ask::number(inputs, "max_distance_m", 0.0..=1e7)?;
-    let net = Network::read(view, ask::joining(view, inputs, &["from", "to"])?)?;
-    let mut stops = Stops { closed: ask::nodes(&net, inputs, "closed")?, max_distance_m, ..Stops::default() };
+    let kept = Kept::read(view, ask::joining(view, inputs, &["from", "to"])?)?;
+    let net = &*kept.net;
+    let mut stops = Stops { closed: ask::nodes(net, inputs, "closed")?, max_distance_m, ..Stops::default() };
     match ask::text(inputs, "stop_at")?.unwrap_or("closed_valves") {
         "closed_valves" => {}
         "valves" => stops.any_valve = true,
         "nothing" => stops.ignore_closed = true,
         _ => return Err(AnalysisError::input("/stop_at", "one of closed_valves, valves, nothing is wanted")),
     }
-    let from = ask::spot(&net, inputs, "from")?.ok_or_else(|| AnalysisError::input("/from", "the place to begin is wanted"))?;
+    let from = ask::spot(net, inputs, "from")?.ok_or_else(|| AnalysisError::input("/from", "the place to begin is wanted"))?;
     match direction {
         None => {
-            let to = ask::spot(&net, inputs, "to")?.ok_or_else(|| AnalysisError::input("/to", "a path wants its other end"))?;
-            let way = between(&net, from, to, &stops);
+            let to = ask::spot(net, inputs, "to")?.ok_or_else(|| AnalysisError::input("/to", "a path wants its other end"))?;
+            let way = between(net, from, to, &stops);
             let way = way.ok_or_else(|| AnalysisError::missing("a way between the two places"))?;
-            Ok(path(&net, from, &way, limit))
+            Ok(path(net, from, &way, limit))
         }
         Some(direction) => {
             let flow = match direction {
-                Direction::Upstream | Direction::Downstream => directions(&net),
-                _ => Vec::new(),
+                Direction::Upstream | Direction::Downstream => kept.directions(view)?,
+                _ => Default::default(),
             };
-            let found = from_spot(&net, from, direction, &flow, &stops);
-            Ok(answer(&net, mode, from, &found, &flow, limit))
+            let found = from_spot(net, from, direction, &flow, &stops);
+            Ok(answer(net, mode, from, &found, &flow, limit))
         }
     }
 }

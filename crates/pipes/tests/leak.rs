@@ -145,7 +145,7 @@ fn silent_sensors_and_hours_leave_gaps_and_no_alarms() {
         readings.series.get_mut(&(kind, id.to_owned())).unwrap()[hours].iter_mut().for_each(|v| *v = f64::NAN);
     };
     hush(Kind::Pressure, "n1_2", 0..SOUND / 2);
-    hush(Kind::Pressure, "n5_5", from - 50..from + 300);
+    hush(Kind::Pressure, "n5_5", from - 50..from + 200);
     hush(Kind::Flow, "main", SOUND + 20..SOUND + 30);
     WATCHED[..5].iter().for_each(|id| hush(Kind::Pressure, id, SOUND + 40..SOUND + 44));
     let (base, all, settings) = learnt(&readings);
