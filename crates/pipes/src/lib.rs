@@ -39,11 +39,8 @@ mod inputs;
 pub mod isolate;
 pub mod isolation;
 pub mod joining;
-<<<<<<< HEAD
-pub mod leak;
-=======
 pub mod kept;
->>>>>>> 314865fc15833b04af06a581606ebd9abecae510
+pub mod leak;
 pub mod network;
 pub mod pipe;
 pub mod planned;
