@@ -216,10 +216,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         }
     };
     let found = segments.isolate(&shut, &stuck);
-    Ok(answer(
-        &Asked { net, segments, users: &users, per, stuck: &stuck, shut: &shut, place, limit, reach_m },
-        &found,
-    ))
+    Ok(answer(&Asked { net, segments, users: &users, per, stuck: &stuck, shut: &shut, place, limit, reach_m }, &found))
 }
 
 struct Asked<'a> {
