@@ -2096,6 +2096,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ogc/processes/leaks/execution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leak detection 漏损监测
+         * @description Leaks in the water network from hourly pressures, flows, tank levels and meters beside the EPANET model: when each began, how much it loses and a ranked list of pipes with the share of likelihood. The first hours, sound or with known leaks, teach the baseline. Causal: an hour's answer rests on readings up to it. Confidence holds as far as model and baseline do; a list of places is never one place.
+         */
+        post: operations["execute-leaks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ogc/processes/planned/execution": {
         parameters: {
             query?: never;
@@ -4287,6 +4307,81 @@ export interface operations {
                         sources_inside?: number;
                         truncated?: boolean;
                         user_rule?: string;
+                    };
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "execute-leaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    inputs: {
+                        /** @description Moment of the world: a date or RFC 3339 time; now when absent */
+                        at?: string;
+                        /** @description So many hours from the first teach what is usual */
+                        calibrate_hours: number;
+                        /** @description System of the geometries that go in and come out; CRS84 when absent */
+                        crs?: string;
+                        /** @description By point id: what a meter drew, m³/h */
+                        demand?: Record<string, never>;
+                        /** @description By pipe or pump id, along its line: m³/h */
+                        flow?: Record<string, never>;
+                        /** @description Leaks that ran meanwhile, by pipe id: m³/h in each of those hours */
+                        known?: Record<string, never>;
+                        /** @description By tank id: m over its floor */
+                        level?: Record<string, never>;
+                        /**
+                         * @description Places listed for each leak
+                         * @default 20
+                         */
+                        limit?: number;
+                        /** @default 110 */
+                        litres_per_person_day?: number;
+                        /** @description By point id: m of water, one value an hour, null where none came */
+                        pressure: Record<string, never>;
+                        /** @description Id of a proposal to lay over the city */
+                        proposal?: string;
+                        /** @default 45 */
+                        source_head_m?: number;
+                        /** @description First hour, on the sensors' own clock */
+                        start: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description How sharply one hour tells a leak's flow at a middling pipe, m³/h */
+                        hour_m3h?: number;
+                        hours?: number;
+                        /** @description alarm and onset (time), flow_m3h at the end, closed (time or null), deviations, confidence, pipe, places (id, weight, geometry) likeliest first, told (every report) */
+                        leaks?: unknown[];
+                        notes?: unknown[];
+                        /** @description Hours without the readings that drive the model, or with most sensors silent */
+                        silent_hours?: number;
+                        solver?: string;
                     };
                 };
             };
