@@ -1,6 +1,6 @@
 //! The planner's page and strangers' map clients in headless Chromium, on a software adapter.
 
-use strata_tests::{Server, district, judge, picture::Rgb, scratch, server, strata, strata_ok};
+use strata_tests::{judge, picture::Rgb, scratch, server};
 
 #[test]
 fn maplibre_cesium_and_three_draw_our_tiles() {
@@ -37,35 +37,24 @@ fn the_page_draws_the_city_and_answers_to_hands() {
     }
 }
 
-/// A supervisor's day at `/pipes`: what the page shows is what the program answers when it is asked directly.
+/// A supervisor's morning at `/pipes`: what the page shows is what the program answers when it is asked directly.
 #[test]
-fn a_supervisor_works_a_day_on_the_page() {
-    let dir = scratch("supervisor");
-    let (city, delivery) = (dir.join("city"), dir.join("delivery"));
-    let out = std::process::Command::new("cp").args(["-r", "--reflink=auto"]).arg(district()).arg(&city).output().expect("cp starts");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let delivery = delivery.to_str().expect("UTF-8");
-    strata_ok(&["gen", "survey", delivery, "--seed", "42", "--size", "sheet", "--spoil", "7:12"]);
-    let s = Server::start(&city);
+fn a_supervisor_works_a_morning_on_the_page() {
+    let s = server();
     let anchors = s.json("/api/city")["anchors"].clone();
     let crossing = anchors.as_array().and_then(|a| a.iter().find(|a| a["name"] == "main-crossing")).expect("an anchor")["position"].clone();
     let place = format!("{},{}", crossing[0], crossing[1]);
-    let seen = judge("pipes.mjs", &[&s.url, &s.token, &place, delivery]);
+    let seen = judge("pipes.mjs", &[&s.url, &s.token, &place]);
     println!("{seen}");
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen}");
     // On the page, and from the program.
-    for pair in ["kilometres", "tools", "trace", "burst", "valves", "numbered", "case", "state", "parties", "series", "alarm"] {
+    for pair in ["kilometres", "tools", "trace", "burst", "valves", "numbered"] {
         assert_eq!(seen[pair][0], seen[pair][1], "{pair}: {seen}");
     }
-    for done in ["maps", "twin", "in_step", "sealed", "row_held", "alarm_told", "language_switched", "dark", "token_left_address"] {
+    for done in ["maps", "twin", "in_step", "sealed", "row_held", "language_switched", "dark", "token_left_address"] {
         assert_eq!(seen[done], true, "{done}: {seen}");
     }
     assert_ne!(seen["next_ring"], false, "{seen}");
-    assert_eq!(seen["states"], serde_json::json!(["submitted", "accepted", "accepted"]), "{seen}");
-    assert_eq!((&seen["acknowledged"], &seen["dxf"], &seen["sheet"]), (&"已派人查看".into(), &"section.dxf".into(), &2.into()), "{seen}");
-    assert!(seen["section"].as_u64() > Some(3) && seen["stages"] == 8, "{seen}");
-    // The command line finds the same faults in the same delivery.
-    let line = strata(&["--json", "pipes", "qc", city.to_str().expect("UTF-8"), "--delivery", delivery]);
-    let report: serde_json::Value = serde_json::from_slice(&line.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&line.stdout)));
-    assert_eq!(seen["survey_errors"], report["faults"], "{seen}");
+    assert_eq!((&seen["dxf"], &seen["sheet"]), (&"section.dxf".into(), &2.into()), "{seen}");
+    assert!(seen["section"].as_u64() > Some(3), "{seen}");
 }

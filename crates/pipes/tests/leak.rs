@@ -125,7 +125,8 @@ fn a_seeded_leak_is_found_within_a_day_and_300_m_and_its_repair_is_seen() {
         // Causal: without what came later, what was said is the same.
         let cut = from + 40;
         let early = watch(&base, &all.until(cut), &settings);
-        let until = |f: &[strata_pipes::leak::Finding]| f.iter().flat_map(|f| f.reports.clone()).filter(|r| r.hour <= cut).collect::<Vec<_>>();
+        let until =
+            |f: &[strata_pipes::leak::Finding]| f.iter().flat_map(|f| f.reports.clone()).filter(|r| r.hour <= cut).collect::<Vec<_>>();
         assert_eq!(until(&early), until(&found), "{node}");
     }
 }
@@ -171,7 +172,12 @@ fn clocks_that_go_back_and_sensors_that_are_nowhere_are_named() {
     let e = r.put_rows(Kind::Pressure, "a", &rows(&[0, 300, 300])).unwrap_err().to_string();
     assert_eq!(e, "a row 3: the time comes twice");
     // A jump forward leaves a gap; what lies outside the hours is left out.
-    r.put_rows(Kind::Pressure, "a", &[(START - 10, 9.0), (START, 1.0), (START + 1800, 3.0), (START + 3 * 3600, f64::NAN), (START + 4 * 3600, 5.0)]).unwrap();
+    r.put_rows(
+        Kind::Pressure,
+        "a",
+        &[(START - 10, 9.0), (START, 1.0), (START + 1800, 3.0), (START + 3 * 3600, f64::NAN), (START + 4 * 3600, 5.0)],
+    )
+    .unwrap();
     let got: Vec<f64> = (0..5).map(|h| r.get(Kind::Pressure, "a", h)).collect();
     assert!(got[0] == 2.0 && got[1..4].iter().all(|v| v.is_nan()) && got[4] == 5.0, "{got:?}");
     assert!(r.put(Kind::Level, "T", vec![1.0]).unwrap_err().to_string().contains("1 values for 5 hours"));
@@ -195,22 +201,33 @@ fn clocks_that_go_back_and_sensors_that_are_nowhere_are_named() {
 #[test]
 fn the_door_answers_with_places_and_names_what_is_wrong() {
     let _ = (feature, layer);
-    let to = |a: &str, b: &str| -> Vec<(&'static str, Value)> { vec![("start_point", a.into()), ("end_point", b.into()), ("dn_mm", 150.0.into())] };
+    let to = |a: &str, b: &str| -> Vec<(&'static str, Value)> {
+        vec![("start_point", a.into()), ("end_point", b.into()), ("dn_mm", 150.0.into())]
+    };
     let mut h = Hand::default();
-    h.point("S", "JS", "source", [0.0, 0.0, 12.0]).point("M", "JS", "valve", [1_000.0, 0.0, 12.0]).point("E", "JS", "cap", [2_000.0, 0.0, 12.0]);
+    h.point("S", "JS", "source", [0.0, 0.0, 12.0]).point("M", "JS", "valve", [1_000.0, 0.0, 12.0]).point(
+        "E",
+        "JS",
+        "cap",
+        [2_000.0, 0.0, 12.0],
+    );
     h.pipe("a", "JS", &[[0.0, 0.0, 10.0], [1_000.0, 0.0, 10.0]], &to("S", "M"));
     h.pipe("b", "JS", &[[1_000.0, 0.0, 10.0], [2_000.0, 0.0, 10.0]], &to("M", "E"));
     let city = h.city();
     let loss = 10.67 * 1_000.0 * (20.0f64 / 3600.0).powf(1.852) / (120f64.powf(1.852) * 0.15f64.powf(4.871));
     let mut rng = ChaCha8Rng::seed_from_u64(9);
-    let mut series = |drop: f64| -> Vec<f64> { (0..400).map(|h| 45.0 - if h >= 300 { drop } else { 0.0 } + rng.random_range(-0.02..0.02)).collect() };
+    let mut series =
+        |drop: f64| -> Vec<f64> { (0..400).map(|h| 45.0 - if h >= 300 { drop } else { 0.0 } + rng.random_range(-0.02..0.02)).collect() };
     let (m, e) = (series(loss), series(2.0 * loss));
     let ask = json!({ "start": "2026-01-05T00:00:00Z", "pressure": { "M": m, "E": e }, "calibrate_hours": 240, "source_head_m": 45.0 });
     let answer = city.ask(&LEAKS, ask.clone()).unwrap();
     let leaks = answer["leaks"].as_array().unwrap();
     assert_eq!(leaks.len(), 1, "{answer}");
     assert_eq!(leaks[0]["pipe"], "b", "{answer}");
-    assert!(leaks[0]["alarm"].as_str().unwrap().starts_with("2026-01-17T") && leaks[0]["places"][0]["geometry"]["type"] == "LineString", "{answer}");
+    assert!(
+        leaks[0]["alarm"].as_str().unwrap().starts_with("2026-01-17T") && leaks[0]["places"][0]["geometry"]["type"] == "LineString",
+        "{answer}"
+    );
     assert_eq!((&answer["hours"], &answer["silent_hours"]), (&json!(400), &json!(0)));
     for (key, value, pointer) in [
         ("start", json!("yesterday"), "/start"),

@@ -211,11 +211,8 @@ impl<'a> Watch<'a> {
                 }
             }
             if WINDOWS.contains(&back) {
-                let z: Vec<f64> = num
-                    .iter()
-                    .zip(&den)
-                    .map(|(n, d)| if *d > 0.0 && n / d >= least { n / (d * inflation).sqrt() } else { 0.0 })
-                    .collect();
+                let z: Vec<f64> =
+                    num.iter().zip(&den).map(|(n, d)| if *d > 0.0 && n / d >= least { n / (d * inflation).sqrt() } else { 0.0 }).collect();
                 let most = z.iter().copied().fold(0.0, f64::max);
                 if best.as_ref().is_none_or(|b| most > b.0) {
                     let flow = num.iter().zip(&den).map(|(n, d)| if *d > 0.0 { n / d } else { 0.0 }).collect();
