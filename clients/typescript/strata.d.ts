@@ -4339,13 +4339,21 @@ export interface operations {
                         /** @description System of the geometries that go in and come out; CRS84 when absent */
                         crs?: string;
                         /** @description By point id: what a meter drew, m³/h */
-                        demand?: Record<string, never>;
+                        demand?: {
+                            [key: string]: (number | null)[];
+                        };
                         /** @description By pipe or pump id, along its line: m³/h */
-                        flow?: Record<string, never>;
+                        flow?: {
+                            [key: string]: (number | null)[];
+                        };
                         /** @description Leaks that ran meanwhile, by pipe id: m³/h in each of those hours */
-                        known?: Record<string, never>;
+                        known?: {
+                            [key: string]: (number | null)[];
+                        };
                         /** @description By tank id: m over its floor */
-                        level?: Record<string, never>;
+                        level?: {
+                            [key: string]: (number | null)[];
+                        };
                         /**
                          * @description Places listed for each leak
                          * @default 20
@@ -4354,7 +4362,9 @@ export interface operations {
                         /** @default 110 */
                         litres_per_person_day?: number;
                         /** @description By point id: m of water, one value an hour, null where none came */
-                        pressure: Record<string, never>;
+                        pressure: {
+                            [key: string]: (number | null)[];
+                        };
                         /** @description Id of a proposal to lay over the city */
                         proposal?: string;
                         /** @default 45 */

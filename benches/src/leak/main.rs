@@ -121,7 +121,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let base = Baseline::learn(&twin, &data.all.until(YEAR_H), &known, &settings)?;
     println!("calibrated on 2018 in {:.1} s; one hour tells a leak to ± {:.1} m³/h", began.elapsed().as_secs_f64(), base.hour_m3h);
     let clock = Instant::now();
-    let found = watch(&base, &data.all, &settings);
+    let found = watch(&base, &data.all, &settings)?;
     println!("watched {} hours in {:.1} s", data.all.rows.len(), clock.elapsed().as_secs_f64());
     let distances = Distances::of_inp(&inp);
     let truths_2019: Vec<(usize, &Truth)> = leaks.iter().enumerate().skip(old).collect();
@@ -135,13 +135,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         "2019, first half"
     };
     judge(name, Y2019, YEAR_H, hours_2019, &truths_2019, &data, &found, &distances);
-    if list.is_some() {
-        let halves: [Vec<(usize, &Truth)>; 2] = {
-            let (a, b): (Vec<_>, Vec<_>) = truths_2019.iter().copied().partition(|(_, t)| t.start_s < Y2019 + HALF_H as i64 * HOUR_S);
-            [a, b]
-        };
-        println!("of these began in the first half: {}, in the second (held out): {}", halves[0].len(), halves[1].len());
-    }
     Ok(())
 }
 
@@ -183,7 +176,8 @@ fn judge(
     let ceiling = ceiling_eur(&leaks);
     let right = s.count(|v| matches!(v, Verdict::Found(..)));
     let wrong = s.count(|v| *v == Verdict::False);
-    println!("\n{name}: € {:.0} of € {ceiling:.0} ({:.1} %)", s.total_eur, 100.0 * s.total_eur / ceiling.max(1e-9));
+    let share = if ceiling > 0.0 { format!(" ({:.1} %)", 100.0 * s.total_eur / ceiling) } else { String::new() };
+    println!("\n{name}: € {:.0} of € {:.0}{share}", s.total_eur, ceiling.max(0.0));
     println!(
         "found {right} of {} leaks, false alarms {wrong} ({:.1} a year), repeats {}",
         leaks.len(),
@@ -215,6 +209,23 @@ fn judge(
             "delay of those found: median {:.1} days, mean {:.1}",
             delays[delays.len() / 2],
             delays.iter().sum::<f64>() / delays.len() as f64
+        );
+    }
+    if from > 0 && hours == YEAR_H && !leaks.is_empty() {
+        // What began in the second half was held out of every calibration.
+        let (mut earned, mut of) = (0.0, 0.0);
+        let late = |l: usize| leaks[l].start >= HALF_H as i64 * 12;
+        (0..leaks.len()).filter(|l| late(*l)).for_each(|l| of += leaks[l].lost_m3(leaks[l].start) * score::WATER_EUR);
+        for (v, t) in s.verdicts.iter().zip(&told) {
+            earned += match v {
+                Verdict::Found(l, _, eur) if late(*l) => *eur,
+                Verdict::False if t.0 >= HALF_H => -score::CREW_EUR,
+                _ => 0.0,
+            };
+        }
+        println!(
+            "second half alone (held out): leaks that began there less false alarms: € {earned:.0} of € {of:.0} ({:.1} %)",
+            100.0 * earned / of
         );
     }
     let false_ones: Vec<String> = s

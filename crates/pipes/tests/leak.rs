@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Hand, feature, layer};
+use common::Hand;
 use epanet::{
     EPANET,
     types::{analysis::InitHydOption, link::LinkProperty, node::NodeProperty, options::TimeParameter},
@@ -66,8 +66,7 @@ fn town(hours: usize, seed: u64, leak: Option<(&str, usize, usize, f64)>) -> Rea
             // The pattern of the hour zero is on every demand.
             en.set_node_value(*n, NodeProperty::BaseDemand, 2.0 * now * (1.0 + 0.1 * noise) / day[0]).unwrap();
         }
-        if let Some((node, from, to, q)) = leak.filter(|l| (l.1..l.2).contains(&hour)) {
-            let _ = (from, to);
+        if let Some((node, _, _, q)) = leak.filter(|l| (l.1..l.2).contains(&hour)) {
             let n = en.get_node_index(node).unwrap();
             let usual = en.get_node_value(n, NodeProperty::BaseDemand).unwrap();
             en.set_node_value(n, NodeProperty::BaseDemand, usual + q / day[0]).unwrap();
@@ -109,7 +108,7 @@ fn a_seeded_leak_is_found_within_a_day_and_300_m_and_its_repair_is_seen() {
         let (from, to) = (SOUND + 10 * 24 + 5, SOUND + 24 * 24);
         let readings = town(SOUND + 34 * 24, 3, Some((node, from, to, flow)));
         let (base, all, settings) = learnt(&readings);
-        let found = watch(&base, &all, &settings);
+        let found = watch(&base, &all, &settings).unwrap();
         assert_eq!(found.len(), 1, "{node}: {found:?}");
         let first = &found[0].reports[0];
         assert!(first.hour > from && first.hour <= from + 24, "{node}: alarm {} h after", first.hour as i64 - from as i64);
@@ -124,7 +123,7 @@ fn a_seeded_leak_is_found_within_a_day_and_300_m_and_its_repair_is_seen() {
         assert!(closed > to && closed <= to + 72, "{node}: repaired {closed} for {to}");
         // Causal: without what came later, what was said is the same.
         let cut = from + 40;
-        let early = watch(&base, &all.until(cut), &settings);
+        let early = watch(&base, &all.until(cut), &settings).unwrap();
         let until =
             |f: &[strata_pipes::leak::Finding]| f.iter().flat_map(|f| f.reports.clone()).filter(|r| r.hour <= cut).collect::<Vec<_>>();
         assert_eq!(until(&early), until(&found), "{node}");
@@ -135,7 +134,7 @@ fn a_seeded_leak_is_found_within_a_day_and_300_m_and_its_repair_is_seen() {
 fn a_sound_year_raises_no_alarm() {
     let readings = town(SOUND + 365 * 24, 5, None);
     let (base, all, settings) = learnt(&readings);
-    assert_eq!(watch(&base, &all, &settings), []);
+    assert_eq!(watch(&base, &all, &settings).unwrap(), []);
 }
 
 #[test]
@@ -146,12 +145,13 @@ fn silent_sensors_and_hours_leave_gaps_and_no_alarms() {
         readings.series.get_mut(&(kind, id.to_owned())).unwrap()[hours].iter_mut().for_each(|v| *v = f64::NAN);
     };
     hush(Kind::Pressure, "n1_2", 0..SOUND / 2);
-    hush(Kind::Pressure, "n5_5", from - 50..from + 200);
+    // The sensor nearest to the leak goes before it and stays away.
+    hush(Kind::Pressure, "n5_5", from - 50..SOUND + 20 * 24);
     hush(Kind::Flow, "main", SOUND + 20..SOUND + 30);
     WATCHED[..5].iter().for_each(|id| hush(Kind::Pressure, id, SOUND + 40..SOUND + 44));
     let (base, all, settings) = learnt(&readings);
     assert_eq!(all.rows.iter().filter(|r| r.is_none()).count(), 14, "hours without flow, hours with most sensors silent");
-    let found = watch(&base, &all, &settings);
+    let found = watch(&base, &all, &settings).unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].reports[0].hour > from && off(&found[0].reports[0].pipe, (4.0, 4.0)) <= 300.0, "{found:?}");
 
@@ -200,7 +200,6 @@ fn clocks_that_go_back_and_sensors_that_are_nowhere_are_named() {
 /// A dead end of two pipes from a source; no users, so a leak at the end loses what Hazen and Williams say.
 #[test]
 fn the_door_answers_with_places_and_names_what_is_wrong() {
-    let _ = (feature, layer);
     let to = |a: &str, b: &str| -> Vec<(&'static str, Value)> {
         vec![("start_point", a.into()), ("end_point", b.into()), ("dn_mm", 150.0.into())]
     };

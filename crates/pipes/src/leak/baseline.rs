@@ -28,8 +28,8 @@ pub struct Baseline {
     pub signatures: Vec<Vec<Vec<f64>>>,
     mean_total: f64,
     terms: Vec<[f64; TERMS]>,
-    /// For each state the upper triangle that turns a difference into independent deviations.
-    whitening: Vec<Vec<Vec<f64>>>,
+    /// Scatter of the columns in each state.
+    scatter: Vec<Vec<Vec<f64>>>,
     /// How sharply one hour tells a leak's flow, m³/h: the middle one of all pipes and states.
     pub hour_m3h: f64,
 }
@@ -66,7 +66,7 @@ impl Baseline {
             signatures,
             mean_total,
             terms: vec![[0.0; TERMS]; columns],
-            whitening: Vec::new(),
+            scatter: Vec::new(),
             hour_m3h: 0.0,
         };
 
@@ -97,13 +97,13 @@ impl Baseline {
             // Too few hours of a state borrow from all.
             let all: Vec<&Vec<f64>> = rows.iter().collect();
             let from = if mine.len() >= 3 * columns { &mine } else { &all };
-            new.whitening.push(whitening(&covariance(from, columns))?);
+            new.scatter.push(covariance(from, columns));
         }
         let mut sharp: Vec<f64> = Vec::new();
         for (state, pipes) in new.signatures.iter().enumerate() {
-            sharp.extend(
-                pipes.iter().map(|s| new.whiten(state, s).iter().map(|v| v * v).sum::<f64>().sqrt()).filter(|v| *v > 0.0).map(|v| 1.0 / v),
-            );
+            let w = new.whitening(state, &[])?;
+            let power = pipes.iter().map(|s| whiten(&w, s).iter().map(|v| v * v).sum::<f64>().sqrt());
+            sharp.extend(power.filter(|v| *v > 0.0).map(|v| 1.0 / v));
         }
         sharp.sort_by(f64::total_cmp);
         new.hour_m3h = sharp.get(sharp.len() / 2).copied().unwrap_or(f64::NAN);
@@ -116,11 +116,11 @@ impl Baseline {
         [1.0, g, g * g, day.sin(), day.cos(), (2.0 * day).sin(), (2.0 * day).cos()]
     }
 
-    /// An hour's differences without what is usual; a silent sensor counts as agreeing.
+    /// An hour's differences without what is usual; NaN where a sensor is silent.
     pub fn unusual(&self, innovations: &Innovations, hour: usize) -> Option<Vec<f64>> {
         let row = innovations.rows[hour].as_ref()?;
         let x = self.features(innovations.start_s, hour, innovations.total[hour]);
-        Some(row.iter().zip(&self.terms).map(|(v, t)| if v.is_finite() { v - dot(&x, t) } else { 0.0 }).collect())
+        Some(row.iter().zip(&self.terms).map(|(v, t)| v - dot(&x, t)).collect())
     }
 
     fn place(&self, total: f64) -> (usize, usize, f64) {
@@ -150,9 +150,23 @@ impl Baseline {
             *v -= flow_m3h * (x + (y - x) * t);
         }
     }
-    pub fn whiten(&self, state: usize, row: &[f64]) -> Vec<f64> {
-        self.whitening[state].iter().enumerate().map(|(i, w)| w[..=i].iter().zip(row).map(|(w, v)| w * v).sum()).collect()
+    /// What turns a difference into independent deviations, with some columns silent: they take no part.
+    pub fn whitening(&self, state: usize, silent: &[usize]) -> Result<Vec<Vec<f64>>, LeakError> {
+        let n = self.terms.len();
+        let heard: Vec<usize> = (0..n).filter(|c| !silent.contains(c)).collect();
+        let part: Vec<Vec<f64>> = heard.iter().map(|i| heard.iter().map(|j| self.scatter[state][*i][*j]).collect()).collect();
+        let mut out = vec![vec![0.0; n]; n];
+        for (row, i) in inverse_factor(&part)?.iter().zip(&heard) {
+            row.iter().zip(&heard).for_each(|(v, j)| out[*i][*j] = *v);
+        }
+        Ok(out)
     }
+}
+
+/// By a lower triangle from [`Baseline::whitening`]; what is silent becomes nothing.
+pub(crate) fn whiten(whitening: &[Vec<f64>], row: &[f64]) -> Vec<f64> {
+    let row: Vec<f64> = row.iter().map(|v| if v.is_finite() { *v } else { 0.0 }).collect();
+    whitening.iter().enumerate().map(|(i, w)| dot(&w[..=i], &row)).collect()
 }
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -185,7 +199,7 @@ fn covariance(rows: &[&Vec<f64>], columns: usize) -> Vec<Vec<f64>> {
 }
 
 /// The inverse of the lower Cholesky factor.
-fn whitening(c: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, LeakError> {
+fn inverse_factor(c: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, LeakError> {
     let n = c.len();
     let mut l = vec![vec![0.0; n]; n];
     for i in 0..n {

@@ -25,12 +25,12 @@ pub const LEAKS: Analysis = Analysis {
     about: "Leaks in the water network from hourly pressures, flows, tank levels and meters beside the EPANET model: when each began, how much it loses and a ranked list of pipes with the share of likelihood. The first hours, sound or with known leaks, teach the baseline. Causal: an hour's answer rests on readings up to it. Confidence holds as far as model and baseline do; a list of places is never one place.",
     inputs: r#"{"type":"object","required":["start","pressure","calibrate_hours"],"properties":{
         "start":{"description":"First hour, on the sensors' own clock","type":"string"},
-        "pressure":{"description":"By point id: m of water, one value an hour, null where none came","type":"object"},
-        "flow":{"description":"By pipe or pump id, along its line: m³/h","type":"object"},
-        "level":{"description":"By tank id: m over its floor","type":"object"},
-        "demand":{"description":"By point id: what a meter drew, m³/h","type":"object"},
+        "pressure":{"description":"By point id: m of water, one value an hour, null where none came","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
+        "flow":{"description":"By pipe or pump id, along its line: m³/h","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
+        "level":{"description":"By tank id: m over its floor","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
+        "demand":{"description":"By point id: what a meter drew, m³/h","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
         "calibrate_hours":{"description":"So many hours from the first teach what is usual","type":"integer","minimum":120},
-        "known":{"description":"Leaks that ran meanwhile, by pipe id: m³/h in each of those hours","type":"object"},
+        "known":{"description":"Leaks that ran meanwhile, by pipe id: m³/h in each of those hours","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
         "source_head_m":{"type":"number","default":45},"litres_per_person_day":{"type":"number","default":110},
         "limit":{"description":"Places listed for each leak","type":"integer","default":20}}}"#,
     outputs: r#"{"type":"object","properties":{
@@ -126,7 +126,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let twin = Twin::open(&text, &readings)?;
     let all = twin.innovations(&readings)?;
     let base = Baseline::learn(&twin, &all.until(calibrate), &known, &settings)?;
-    let found = watch(&base, &all, &settings);
+    let found = watch(&base, &all, &settings)?;
     Ok(answer(&net, &model, &base, &all, &found, start_s, limit))
 }
 

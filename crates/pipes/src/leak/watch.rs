@@ -1,10 +1,11 @@
 //! The detector itself: hour by hour, with the leaks that it holds to be open taken out of what it looks at.
 
 use super::{
-    Settings,
-    baseline::{Baseline, dot},
+    LeakError, Settings,
+    baseline::{Baseline, dot, whiten},
     twin::Innovations,
 };
+use std::collections::HashMap;
 
 /// Windows that a change is looked for in, hours.
 const WINDOWS: [usize; 8] = [3, 6, 12, 24, 72, 168, 240, 336];
@@ -81,15 +82,23 @@ impl Leak {
     }
 }
 
+/// How leaks look in one state with some sensors silent.
+struct Eye {
+    whitening: Vec<Vec<f64>>,
+    /// Whitened signatures of the pipes, one row after the other, and their squares' sums.
+    white: Vec<f64>,
+    power: Vec<f64>,
+}
+
 /// Fed one hour after the other; [`watch`] does it for a whole series.
 pub struct Watch<'a> {
     base: &'a Baseline,
     set: &'a Settings,
     past: &'a Innovations,
-    /// Whitened signatures by state and pipe, one row after the other, and their squares' sums.
-    white: Vec<Vec<f64>>,
-    power: Vec<Vec<f64>>,
-    columns: usize,
+    /// One for each state and set of silent sensors met so far, and which one each hour has.
+    eyes: Vec<Eye>,
+    known: HashMap<(usize, Vec<usize>), usize>,
+    eye: Vec<usize>,
     now: usize,
     /// The last hours: what is unusual, and what is left of it without the open leaks, against every pipe.
     unusual: Vec<Option<Vec<f64>>>,
@@ -100,21 +109,13 @@ pub struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub fn new(base: &'a Baseline, past: &'a Innovations, set: &'a Settings) -> Self {
-        let mut white = Vec::new();
-        let mut power = Vec::new();
-        for (state, pipes) in base.signatures.iter().enumerate() {
-            let rows: Vec<Vec<f64>> = pipes.iter().map(|s| base.whiten(state, s)).collect();
-            power.push(rows.iter().map(|r| dot(r, r)).collect());
-            white.push(rows.concat());
-        }
-        let columns = base.signatures.first().and_then(|s| s.first()).map_or(0, Vec::len);
         Self {
             base,
             set,
             past,
-            white,
-            power,
-            columns,
+            eyes: Vec::new(),
+            known: HashMap::new(),
+            eye: Vec::new(),
             now: 0,
             unusual: Vec::new(),
             scores: vec![Vec::new(); set.history_h],
@@ -123,8 +124,20 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn state(&self, hour: usize) -> usize {
-        self.base.state(self.past.total[hour])
+    fn eye_for(&mut self, hour: usize, row: &[f64]) -> Result<usize, LeakError> {
+        let silent: Vec<usize> = (0..row.len()).filter(|c| !row[*c].is_finite()).collect();
+        let key = (self.base.state(self.past.total[hour]), silent);
+        if let Some(e) = self.known.get(&key) {
+            return Ok(*e);
+        }
+        let whitening = self.base.whitening(key.0, &key.1)?;
+        let rows: Vec<Vec<f64>> = self.base.signatures[key.0].iter().map(|s| whiten(&whitening, s)).collect();
+        self.eyes.push(Eye { whitening, power: rows.iter().map(|r| dot(r, r)).collect(), white: rows.concat() });
+        self.known.insert(key, self.eyes.len() - 1);
+        Ok(self.eyes.len() - 1)
+    }
+    fn eye(&self, hour: usize) -> &Eye {
+        &self.eyes[self.eye[hour]]
     }
     fn open(&self) -> Vec<usize> {
         (0..self.leaks.len()).filter(|l| self.leaks[*l].closed.is_none()).collect()
@@ -142,9 +155,9 @@ impl<'a> Watch<'a> {
         Some(row)
     }
     fn against(&self, hour: usize, row: &[f64]) -> Vec<f64> {
-        let state = self.state(hour);
-        let row = self.base.whiten(state, row);
-        self.white[state].chunks_exact(self.columns).map(|s| dot(s, &row)).collect()
+        let eye = self.eye(hour);
+        let row = whiten(&eye.whitening, row);
+        eye.white.chunks_exact(row.len().max(1)).map(|s| dot(s, &row)).collect()
     }
     fn rescore(&mut self, from: usize) {
         let first = from.max(self.now.saturating_sub(self.set.history_h));
@@ -156,10 +169,14 @@ impl<'a> Watch<'a> {
     }
 
     /// One hour more.
-    pub fn step(&mut self) {
+    pub fn step(&mut self) -> Result<(), LeakError> {
         let hour = self.now;
+        let unusual = self.base.unusual(self.past, hour);
+        // An hour that says nothing is never looked at, whatever its eye.
+        let eye = unusual.as_ref().map_or(Ok(0), |row| self.eye_for(hour, row))?;
         self.now += 1;
-        self.unusual.push(self.base.unusual(self.past, hour));
+        self.eye.push(eye);
+        self.unusual.push(unusual);
         for leak in self.leaks.iter_mut().filter(|l| l.closed.is_none()) {
             let q = leak.last();
             leak.set(hour, hour + 1, q);
@@ -174,6 +191,7 @@ impl<'a> Watch<'a> {
         if self.now.is_multiple_of(24) {
             self.search();
         }
+        Ok(())
     }
 
     fn inflation(&self, hours: usize) -> f64 {
@@ -193,7 +211,7 @@ impl<'a> Watch<'a> {
             let hour = self.now - back;
             let score = &self.scores[hour % self.set.history_h];
             if !score.is_empty() {
-                let power = &self.power[self.base.state(self.past.total[hour])];
+                let power = &self.eye(hour).power;
                 num.iter_mut().zip(score).for_each(|(n, s)| *n += s);
                 den.iter_mut().zip(power).for_each(|(d, p)| *d += p);
             }
@@ -311,7 +329,7 @@ impl<'a> Watch<'a> {
         for hour in from..self.now {
             let Some(row) = self.left(hour, Some(l)) else { continue };
             let shape = (leak.flow(hour) / last).clamp(0.0, 1.5);
-            let power = &self.power[self.state(hour)];
+            let power = &self.eye(hour).power;
             for ((n, d), (s, p)) in num.iter_mut().zip(&mut den).zip(self.against(hour, &row).iter().zip(power)) {
                 *n += s * shape;
                 *d += p * shape * shape;
@@ -365,13 +383,13 @@ impl<'a> Watch<'a> {
                     self.base.subtract(&mut row, leak.pipe, self.past.total[hour], q);
                 }
             }
-            let state = self.state(hour);
-            let row = self.base.whiten(state, &row);
+            let whitening = &self.eye(hour).whitening;
+            let row = whiten(whitening, &row);
             let white: Vec<Option<Vec<f64>>> = open
                 .iter()
                 .map(|l| {
                     let leak = &self.leaks[*l];
-                    (leak.onset <= hour).then(|| self.base.whiten(state, &self.base.signature(leak.pipe, self.past.total[hour])))
+                    (leak.onset <= hour).then(|| whiten(whitening, &self.base.signature(leak.pipe, self.past.total[hour])))
                 })
                 .collect();
             for i in 0..n {
@@ -424,10 +442,10 @@ fn most(v: &[f64]) -> usize {
 }
 
 /// The whole series from its first hour to its last.
-pub fn watch(base: &Baseline, innovations: &Innovations, settings: &Settings) -> Vec<Finding> {
+pub fn watch(base: &Baseline, innovations: &Innovations, settings: &Settings) -> Result<Vec<Finding>, LeakError> {
     let mut w = Watch::new(base, innovations, settings);
     for _ in 0..innovations.rows.len() {
-        w.step();
+        w.step()?;
     }
-    w.findings()
+    Ok(w.findings())
 }
