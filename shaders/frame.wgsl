@@ -16,7 +16,7 @@ struct Frame {
     time: vec4i,          // day, compared day, compare on, mode
     misc: vec4f,          // seconds, leaves 0..1, size of a pixel at 1 m, near plane
     cut_lo: vec4f,        // cut-away box; w: ellipsoidal height of the city's datum
-    cut_hi: vec4f,
+    cut_hi: vec4f,        // w: 1 where x-ray is on a dark page
     right: vec4f,         // times tan of half the width
     up: vec4f,            // times tan of half the height
     forward: vec4f,
@@ -211,13 +211,18 @@ fn in_cut(pos: vec3f) -> bool {
 }
 
 const PALE_UNDERGROUND = vec3f(0.694, 0.651, 0.571);
+const DARK_UNDERGROUND = vec3f(0.0052, 0.0070, 0.0103);
+// What lies about the pipes in x-ray: paper, or night on a dark page.
+fn underground() -> vec3f {
+    return mix(PALE_UNDERGROUND, DARK_UNDERGROUND, frame.cut_hi.w);
+}
 
 // The last word on matter: mode, compare, selection, fog, tone. Alpha is the share that ambient occlusion may take; data has none.
 fn matter(colour: vec3f, n: vec3f, pos: vec3f, f: Feature, px: vec2f) -> vec4f {
     var c = colour;
     if frame.time.w == MODE_XRAY {
         let shade = 0.75 + 0.25 * max(dot(n, normalize(frame.sun.xyz + vec3f(0.0, 0.0, 0.6))), 0.0);
-        c = mix(PALE_UNDERGROUND * shade, toned(c), 0.30);
+        c = mix(underground() * shade, toned(c), mix(0.30, 0.09, frame.cut_hi.w));
         return vec4f(chosen(c, n, pos, f), select(0.85, 0.0, is_chosen(f)));
     }
     c = toned(fogged(c, pos));

@@ -192,6 +192,9 @@ struct SkyVertex {
     if frame.time.w == MODE_BELOW {
         return vec4f(UNDER_EARTH, 0.0);
     }
+    if frame.time.w == MODE_XRAY && frame.cut_hi.w > 0.5 {
+        return vec4f(underground(), 0.0);
+    }
     if d.z < 0.0 {
         // Beyond the data the land goes on, plain and soon lost in haze.
         let far = max(frame.eye.z, 20.0) / max(-d.z, 1e-4);

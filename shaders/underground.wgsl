@@ -50,7 +50,8 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
     let swatch = linear(f.colour.rgb);
     let dark = luma(swatch) < 0.13;
     let under = frame.time.w == MODE_BELOW;
-    let casing = linear(select(CASING, CASING_PALE, dark && under) / 255.0);
+    let night = under || (frame.time.w == MODE_XRAY && frame.cut_hi.w > 0.5);
+    let casing = linear(select(CASING, CASING_PALE, dark && night) / 255.0);
     let shade = 0.66 + 0.34 * max(dot(n, normalize(vec3f(0.3, 0.2, select(0.9, -0.6, under)))), 0.0);
     var body = swatch * shade;
     // One period for the whole picture, so that the marks of a line do not change their measure along it.
@@ -84,7 +85,7 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
     if frame.time.w == MODE_XRAY {
         // Deeper is fainter, 1 at the top, 0.55 from 6 m down; mixed as the eye sees it, the casing half as much.
         let share = clamp(v.uv.w / 6.0, 0.0, 1.0);
-        let ground = encoded(PALE_UNDERGROUND);
+        let ground = encoded(underground());
         c = linear(mix(ground, encoded(c), mix(1.0, mix(0.78, 0.55, core), share)));
     }
     if under { c = mix(UNDER_EARTH, c, exp(-max(length(v.pos) - 30.0, 0.0) / 90.0)); }
@@ -106,7 +107,7 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
     let shade = 0.62 + 0.38 * max(dot(n, normalize(vec3f(0.3, 0.2, select(0.9, -0.6, under)))), 0.0);
     var c = mix(srgb(206.0, 208.0, 208.0), linear(f.colour.rgb), select(0.25, 0.85, n.z > 0.7)) * shade;
     c = mix(linear(CASING / 255.0), c, smoothstep(0.12, 0.30, facing));
-    if frame.time.w == MODE_XRAY { c = mix(PALE_UNDERGROUND, c, 0.85); }
+    if frame.time.w == MODE_XRAY { c = mix(underground(), c, 0.85); }
     if under { c = mix(UNDER_EARTH, c, exp(-max(length(v.pos) - 30.0, 0.0) / 90.0)); }
     return vec4f(chosen(c, n, v.pos, f), 0.0);
 }

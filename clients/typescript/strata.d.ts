@@ -4643,7 +4643,7 @@ export interface operations {
                         difference?: Record<string, never>;
                         /** @description Findings of level error */
                         faults?: number;
-                        /** @description rule, level, table, row, id, field, value, reason, place */
+                        /** @description rule, level, table, row, id, field, value, reason, reason_zh, place */
                         findings?: unknown[];
                         /** @description Every rule with its findings counted */
                         rules?: unknown[];
@@ -5056,7 +5056,7 @@ export interface operations {
                         components?: unknown[];
                         edges?: number;
                         faults?: number;
-                        /** @description rule, level (error, warning), ids, text, geometry */
+                        /** @description rule, level (error, warning), ids, text, text_zh, geometry */
                         findings?: unknown[];
                         length_m?: number;
                         nodes?: number;

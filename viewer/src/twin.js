@@ -116,6 +116,8 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, qual
     setDay: touch((day) => twin.set_time(day)),
     setClock: touch((ms) => twin.set_clock(ms)),
     setMode: touch((mode) => twin.set_mode(mode)),
+    /** X-ray on a dark page. */
+    setDim: (dim) => { twin.set_dim(dim); dirty = true; moved = true; },
     setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),
     select: touch((layer, id) => twin.select(layer ?? '', id ?? '')),
     selectAll: touch((ids) => twin.select_all(JSON.stringify(ids))),

@@ -5,6 +5,7 @@ use crate::{
     ask,
     network::{NONE, Network, PointKind},
     pipe::Class,
+    reasons::{Reason, why},
     walk::Bits,
 };
 use rstar::{AABB, RTree, primitives::GeomWithData, primitives::Rectangle};
@@ -28,7 +29,7 @@ pub const TOPOLOGY: Analysis = Analysis {
     outputs: r#"{"type":"object","properties":{
         "faults":{"type":"integer"},"warnings":{"type":"integer"},
         "rules":{"description":"How many findings of each rule","type":"object"},
-        "findings":{"description":"rule, level (error, warning), ids, text, geometry","type":"array"},
+        "findings":{"description":"rule, level (error, warning), ids, text, text_zh, geometry","type":"array"},
         "nodes":{"type":"integer"},"edges":{"type":"integer"},"length_m":{"type":"number"},"abandoned":{"description":"Abandoned pipes left out","type":"integer"},
         "components":{"description":"By descending length: nodes, edges, length_m, sources, geometry (a place in it)","type":"array"}}}"#,
     run,
@@ -81,7 +82,7 @@ pub struct Finding {
     pub ids: Vec<String>,
     /// Working frame.
     pub at: Point3,
-    pub text: String,
+    pub text: Reason,
 }
 
 /// Inverts may stand so far apart from what they should be and be sound, m (heights are surveyed to ±0.03 m).
@@ -94,25 +95,25 @@ pub fn findings(net: &Network, tolerance_m: f64) -> Vec<Finding> {
     let mut out = Vec::new();
     let id = |n: u32| net.nodes[n as usize].id.as_ref().map(|i| i.to_string());
     let pipe_id = |e: u32| net.pipe(e).id.to_string();
-    let mut add = |rule, ids: Vec<String>, at, text: String| out.push(Finding { rule, ids, at, text });
+    let mut add = |rule, ids: Vec<String>, at, text: Reason| out.push(Finding { rule, ids, at, text });
     for n in 0..net.nodes.len() as u32 {
         let node = &net.nodes[n as usize];
         let degree = net.degree(n);
         let first = net.halves(n).next().map(|h| pipe_id(h.edge));
         let own = |more: Option<String>| id(n).into_iter().chain(more).collect::<Vec<_>>();
         if node.kind == PointKind::Valve && degree < 2 {
-            let text = if degree == 0 { "a valve on no pipe" } else { "a valve with a pipe on one side only" };
-            add(Rule::ValveOnNothing, own(first), node.at, text.into());
+            let text = if degree == 0 { why("valve-no-pipe", &[]) } else { why("valve-one-side", &[]) };
+            add(Rule::ValveOnNothing, own(first), node.at, text);
         } else if degree == 0 {
-            add(Rule::PointWithoutPipe, own(None), node.at, "no pipe ends here".into());
+            add(Rule::PointWithoutPipe, own(None), node.at, why("no-pipe-ends", &[]));
         } else if degree == 1 && !may_end(net, n) {
-            add(Rule::DanglingEnd, own(first), node.at, format!("a pipe ends at {}", what(node.kind)));
+            add(Rule::DanglingEnd, own(first), node.at, ends_at(node.kind));
         }
         if net.class == Class::Ps && degree > 1 {
             let kinds: std::collections::BTreeSet<&str> = net.halves(n).map(|h| net.word(net.pipe(h.edge).subclass)).collect();
             if kinds.contains("WS") && kinds.contains("YS") {
                 let pipes = net.halves(n).map(|h| pipe_id(h.edge));
-                add(Rule::MixedDrainage, id(n).into_iter().chain(pipes).collect(), node.at, "sewage and storm water are joined".into());
+                add(Rule::MixedDrainage, id(n).into_iter().chain(pipes).collect(), node.at, why("storm-sewage", &[]));
             }
         }
     }
@@ -120,7 +121,7 @@ pub fn findings(net: &Network, tolerance_m: f64) -> Vec<Finding> {
         let edge = &net.edges[e as usize];
         let axis = net.axis(e);
         if edge.ends[0] == edge.ends[1] {
-            add(Rule::SelfLoop, vec![pipe_id(e)], axis[0], "both ends are at one place".into());
+            add(Rule::SelfLoop, vec![pipe_id(e)], axis[0], why("one-place", &[]));
         }
         for (k, n) in edge.ends.into_iter().enumerate() {
             let (Some(name), node) = (&net.pipe(e).ends[k], &net.nodes[n as usize]) else { continue };
@@ -130,10 +131,10 @@ pub fn findings(net: &Network, tolerance_m: f64) -> Vec<Finding> {
             }
             let off = (node.at[0] - end[0]).hypot(node.at[1] - end[1]);
             if !node.surveyed {
-                add(Rule::MissingPoint, vec![pipe_id(e), name.to_string()], end, format!("point {name} is not in the survey"));
+                add(Rule::MissingPoint, vec![pipe_id(e), name.to_string()], end, why("point-missing", &[name]));
             }
             if off > OFF_POINT_M {
-                add(Rule::EndOffPoint, vec![pipe_id(e), name.to_string()], end, format!("the pipe ends {off:.2} m from its point {name}"));
+                add(Rule::EndOffPoint, vec![pipe_id(e), name.to_string()], end, why("ends-off", &[&format_args!("{off:.2}"), name]));
             }
         }
         if net.class == Class::Ps
@@ -141,7 +142,7 @@ pub fn findings(net: &Network, tolerance_m: f64) -> Vec<Finding> {
         {
             let rise = if edge.flow < 0 { a - b } else { b - a };
             if edge.flow != 0 && rise > LEVEL_M {
-                add(Rule::ReverseFall, vec![pipe_id(e)], ask::middle(axis), format!("the invert rises {rise:.2} m along the flow"));
+                add(Rule::ReverseFall, vec![pipe_id(e)], ask::middle(axis), why("rises-by", &[&format_args!("{rise:.2}")]));
             }
         }
     }
@@ -149,7 +150,7 @@ pub fn findings(net: &Network, tolerance_m: f64) -> Vec<Finding> {
         steps_up(net, &mut out);
         for ring in cycles(net) {
             let ids = ring.iter().map(|e| net.pipe(*e).id.to_string()).collect();
-            let text = format!("water runs in a circle through {} pipes", ring.len());
+            let text = why("circle", &[&ring.len()]);
             out.push(Finding { rule: Rule::Cycle, ids, at: net.axis(ring[0])[0], text });
         }
     }
@@ -169,8 +170,14 @@ fn may_end(net: &Network, n: u32) -> bool {
     }
 }
 
-fn what(kind: PointKind) -> String {
-    if kind == PointKind::None { "a place where no point was surveyed".into() } else { format!("a {}", kind.word()) }
+fn ends_at(kind: PointKind) -> Reason {
+    match kind {
+        PointKind::Tee => why("ends-at-tee", &[]),
+        PointKind::Bend => why("ends-at-bend", &[]),
+        PointKind::Cross => why("ends-at-cross", &[]),
+        PointKind::Reducer => why("ends-at-reducer", &[]),
+        _ => why("ends-at-nothing", &[]),
+    }
 }
 
 /// Wells where no outgoing drain lies as low as the lowest that comes in: water stands.
@@ -190,7 +197,7 @@ fn steps_up(net: &Network, out: &mut Vec<Finding>) {
         }
         if low_in.is_finite() && low_out.is_finite() && low_out > low_in + LEVEL_M {
             let node = &net.nodes[n as usize];
-            let text = format!("the drain that leaves lies {:.2} m above the one that comes", low_out - low_in);
+            let text = why("leaves-higher", &[&format_args!("{:.2}", low_out - low_in)]);
             out.push(Finding { rule: Rule::ReverseFall, ids: node.id.iter().map(|i| i.to_string()).collect(), at: node.at, text });
         }
     }
@@ -283,7 +290,7 @@ fn crossings(net: &Network, tolerance_m: f64, out: &mut Vec<Finding>) {
             }
             let Some((at, apart)) = meeting(line, against, tolerance_m) else { continue };
             if apart <= (pa.diameter_m + pb.diameter_m) / 2.0 + tolerance_m {
-                let text = format!("the pipes meet {apart:.2} m apart in height and are not joined");
+                let text = why("meet-apart", &[&format_args!("{apart:.2}")]);
                 out.push(Finding { rule: Rule::UnconnectedCrossing, ids: vec![pa.id.to_string(), pb.id.to_string()], at, text });
             }
         }
@@ -314,15 +321,17 @@ fn islands(net: &Network, out: &mut Vec<Finding>) {
     if net.edges.is_empty() || !matches!(net.class, Class::Js | Class::Ps | Class::Rq | Class::Rl) {
         return;
     }
-    let end = if net.class == Class::Ps { "outfall" } else { "source" };
+    let drains = net.class == Class::Ps;
     if net.terminals().next().is_none() {
         let at = net.axis(0)[0];
-        out.push(Finding { rule: Rule::NoSource, ids: Vec::new(), at, text: format!("the whole network has no {end}") });
+        let text = if drains { why("no-outfall", &[]) } else { why("no-source", &[]) };
+        out.push(Finding { rule: Rule::NoSource, ids: Vec::new(), at, text });
         return;
     }
     for part in parts(net).into_iter().filter(|p| p.terminals == 0 && p.edges > 0) {
         let node = &net.nodes[part.node as usize];
-        let text = format!("{} pipes of {:.0} m hang together without a {end}", part.edges, part.length_m);
+        let (edges, long) = (part.edges, format!("{:.0}", part.length_m));
+        let text = if drains { why("part-no-outfall", &[&edges, &long]) } else { why("part-no-source", &[&edges, &long]) };
         out.push(Finding { rule: Rule::IslandWithoutSource, ids: node.id.iter().map(|i| i.to_string()).collect(), at: node.at, text });
     }
 }
@@ -373,7 +382,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         *n += 1;
         if *n <= limit {
             let level = if f.rule.is_error() { "error" } else { "warning" };
-            listed.push(json!({ "rule": f.rule.id(), "level": level, "ids": f.ids, "text": f.text, "geometry": ask::point(f.at) }));
+            listed.push(json!({ "rule": f.rule.id(), "level": level, "ids": f.ids, "text": f.text.en, "text_zh": f.text.zh, "geometry": ask::point(f.at) }));
         }
     }
     let faults = all.iter().filter(|f| f.rule.is_error()).count();

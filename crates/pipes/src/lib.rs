@@ -18,7 +18,7 @@
 //! - [`section`]: what a vertical plane cuts, as data and drawn to scale; [`profile`]: a chain along its length
 //! - [`excavate`]: a pit and what it touches; [`encroach`]: what is built on pipes; [`risk`]: age and what adds to it
 //! - [`planned`]: a drawn pipe against all of these at once
-//! - [`qc`]: the quality rules of a survey, and what a survey changes
+//! - [`qc`]: the quality rules of a survey, and what a survey changes; [`reasons`]: why, in both languages
 //! - [`statistics`]: how much of what, by any attribute; [`supervision`]: how the whole stands against the rules
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
@@ -47,6 +47,7 @@ pub mod planned;
 pub mod pressures;
 pub mod profile;
 pub mod qc;
+pub mod reasons;
 pub mod risk;
 pub mod rules;
 pub mod section;

@@ -640,7 +640,7 @@ pub fn laying_code(text: &str) -> &str {
     rules().laying.get(text).map_or(text, String::as_str)
 }
 
-fn records(text: &str) -> Result<Vec<HashMap<String, String>>, String> {
+pub(crate) fn records(text: &str) -> Result<Vec<HashMap<String, String>>, String> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let heads = reader.headers().map_err(|e| e.to_string())?.clone();
     reader

@@ -209,7 +209,7 @@ pub fn terrain(heights_m: [f32; 2]) -> Vec<Section> {
 }
 
 /// What the underground pictures have beside pipes.
-pub fn underground(mode: Mode) -> Section {
+pub fn underground(mode: Mode, dim: bool) -> Section {
     let mut rows = vec![
         entry(Swatch::Chevrons { fill: [122, 92, 61], mark: CASING_PALE }, "", "流向", "Flow direction"),
         entry(Swatch::Disc { fill: [236, 238, 240], rim: CASING }, "", "井盖与井筒", "Cover and shaft"),
@@ -217,7 +217,7 @@ pub fn underground(mode: Mode) -> Section {
     match mode {
         Mode::Xray => {
             // A storm drain in 0 and in 6 m, as `shaders/underground.wgsl` fades it into the ground.
-            let (drain, ground) = (crate::features::pipe_class("PS", "WS"), [217.0, 211.0, 199.0]);
+            let (drain, ground) = (crate::features::pipe_class("PS", "WS"), if dim { [16.0, 20.0, 26.0] } else { [217.0, 211.0, 199.0] });
             let faded = [0, 1, 2].map(|k| (ground[k] * 0.45 + f32::from(drain[k]) * 0.55f32).round() as u8);
             let ticks = vec!["0".into(), "3".into(), "6 m".into()];
             rows.push(entry(Swatch::Ramp { colours: vec![drain, faded], ticks }, "", "埋深愈大愈淡", "Fainter with depth"));

@@ -56,6 +56,8 @@ pub struct Look {
     /// Share of the ground under snow.
     pub snow: f32,
     pub contours: bool,
+    /// X-ray on a dark page: what lies about the pipes is night instead of paper.
+    pub dim: bool,
     /// Parcels are drawn as data, in their statutory colours; else as the ground they are.
     pub drape: bool,
     /// Hour of the local day, for lit windows.
@@ -86,6 +88,7 @@ impl Look {
             leaves,
             snow,
             contours: false,
+            dim: false,
             drape: false,
             hour: local_ms.rem_euclid(86_400_000) as f32 / 3.6e6,
             time_s: 0.0,

@@ -85,7 +85,7 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
             -view.eye_in_enu.as_vec3() - Vec3::new(look.cut_m[0], look.cut_m[1], 2.0 * look.cut_m[2]) / 2.0,
             look.geoid_offset_m as f32,
         ),
-        cut_hi: vec4(-view.eye_in_enu.as_vec3() + Vec3::new(look.cut_m[0], look.cut_m[1], 0.0) / 2.0, 0.0),
+        cut_hi: vec4(-view.eye_in_enu.as_vec3() + Vec3::new(look.cut_m[0], look.cut_m[1], 0.0) / 2.0, f32::from(u8::from(look.dim))),
         right: vec4(view.right_in_enu * (tan_y * w / h), 0.0),
         up: vec4(view.up_in_enu * tan_y, 0.0),
         forward: vec4(view.forward_in_enu, 0.0),

@@ -234,6 +234,10 @@ impl Twin {
         self.stage.set_mode(serde_json::from_value(mode.into()).map_err(text)?);
         Ok(())
     }
+    /// X-ray on a dark page.
+    pub fn set_dim(&mut self, dim: bool) {
+        self.stage.look.dim = dim;
+    }
     pub fn set_layer(&mut self, id: &str, visible: bool, _opacity: f32) {
         self.stage.set_visible(id, visible);
     }
@@ -350,7 +354,7 @@ impl Twin {
             sections.push(legend::pipes(&found.pipes, look));
         }
         if look.mode != Mode::Surface {
-            sections.push(legend::underground(look.mode));
+            sections.push(legend::underground(look.mode, look.dim));
         }
         if let Some(compared) = look.compare {
             let year = |day: i32| Instant::from_day(day).year();

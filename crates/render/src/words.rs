@@ -342,9 +342,11 @@ impl Renderer {
     /// Words for a view, not yet placed (see [`crate::place`]). `text_px` is the em of ordinary words; the halo is the ground's colour.
     pub fn words(&self, view: &View, look: &Look, tiles: &[TileHandle], text_px: f32) -> Vec<Label> {
         let mut out = Vec::new();
-        let dark = usize::from(look.mode == Mode::Below || look.sun.elevation_deg < -2.0);
+        let night = look.mode == Mode::Xray && look.dim;
+        let dark = usize::from(look.mode == Mode::Below || night || look.sun.elevation_deg < -2.0);
         let halo = match look.mode {
             Mode::Below => [16, 20, 24],
+            Mode::Xray if night => [16, 20, 26],
             Mode::Xray => [240, 237, 230],
             _ if dark == 1 => [16, 20, 28],
             _ => [250, 250, 246],

@@ -249,7 +249,7 @@ fn survey_faults(command: &Import, options: &ImportOptions, json: bool) -> Resul
         }
         for f in errors {
             let place = format!("{} row {}", f.table, f.row);
-            faulty.entry(place).or_insert_with(|| (f.rule.id.to_owned(), f.reason.clone()));
+            faulty.entry(place).or_insert_with(|| (f.rule.id.to_owned(), f.reason.en.clone()));
         }
     }
     Ok(faulty)

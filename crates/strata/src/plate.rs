@@ -103,7 +103,7 @@ impl Sheet {
             sections.push(legend::pipes(&found.pipes, look));
         }
         if look.mode != Mode::Surface {
-            sections.push(legend::underground(look.mode));
+            sections.push(legend::underground(look.mode, look.dim));
         }
         if look.contours {
             let offset = state.frame.geoid_offset_m as f32;

@@ -6,6 +6,7 @@ use super::{
     rows::{Line, Net},
     rules::Limits,
 };
+use crate::reasons::why;
 use std::collections::HashMap;
 use strata_model::codes::Size;
 
@@ -14,7 +15,7 @@ pub fn check(net: &Net, limits: &Limits, found: &mut Findings) {
         let (Some(flow), Some(a), Some(b)) = (l.flow, l.level_m[0], l.level_m[1]) else { continue };
         let (up, down) = if flow == 0 { (a, b) } else { (b, a) };
         if down - up > limits.rise_m {
-            let reason = format!("the invert rises from {up} to {down} m along the flow");
+            let reason = why("invert-rises", &[&up, &down]);
             found.add("drain-fall", l.row, &id_of(l), reason).value(format!("{:.3} m", down - up));
         }
     }
@@ -27,14 +28,14 @@ pub fn check(net: &Net, limits: &Limits, found: &mut Findings) {
         // A sewer that ends in a storm well meets the storm drains there.
         let of_point = p.class.and_then(|c| c.sub);
         for (l, _) in &drains {
-            let other = match l.class.and_then(|c| c.sub) {
-                Some("WS") if of_point == Some("YS") => "a storm drain's point",
-                Some("YS") if of_point == Some("WS") => "a sewer's point",
+            let reason = match l.class.and_then(|c| c.sub) {
+                Some("WS") if of_point == Some("YS") => why("storm-point", &[&p.id]),
+                Some("YS") if of_point == Some("WS") => why("sewer-point", &[&p.id]),
                 // Points of no subclass: the lines themselves must agree.
-                Some("WS") if of_point.is_none() && has("YS") => "a storm drain",
+                Some("WS") if of_point.is_none() && has("YS") => why("storm-drain", &[&p.id]),
                 _ => continue,
             };
-            found.add("drain-mix", l.row, &id_of(l), format!("{} is {other}", p.id));
+            found.add("drain-mix", l.row, &id_of(l), reason);
         }
         let area = |l: &Line| match l.size {
             Some(Size::Round(d)) => Some(d * d * std::f64::consts::FRAC_PI_4),
@@ -46,7 +47,7 @@ pub fn check(net: &Net, limits: &Limits, found: &mut Findings) {
         let fed = own.iter().filter(into).filter_map(|(l, _)| area(l)).fold(0.0, f64::max);
         for (l, _) in own.iter().filter(|d| d.0.flow.is_some() && !into(d)) {
             if area(l).is_some_and(|a| a < fed * 0.99) {
-                found.add("drain-shrinks", l.row, &id_of(l), format!("a larger drain flows into it at {}", p.id));
+                found.add("drain-shrinks", l.row, &id_of(l), why("larger-flows-in", &[&p.id]));
             }
         }
     }
@@ -67,7 +68,7 @@ fn isolated(net: &Net, found: &mut Findings) {
         // At the edge of the survey it goes on outside.
         let edge = ends.iter().flatten().any(|p| net.points[*p].feature.as_deref() == Some("出测区"));
         if alone && !edge && ends.iter().all(Option::is_some) {
-            found.add("isolated", l.row, &id_of(l), "no other line at either end".into());
+            found.add("isolated", l.row, &id_of(l), why("alone", &[]));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What was found, by rule and by row.
 
 use super::rules::{Level, Rule, Stage, by_id};
+use crate::reasons::Reason;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use strata_model::Geometry;
@@ -23,7 +24,7 @@ pub struct Finding {
     pub id: String,
     pub field: Option<&'static str>,
     pub value: Option<String>,
-    pub reason: String,
+    pub reason: Reason,
     pub at: Option<RowRef>,
     /// Where it is, working frame.
     pub place: Option<Geometry>,
@@ -50,17 +51,17 @@ pub struct Findings {
 
 impl Findings {
     /// A finding in a row. The rule must be one of the table.
-    pub fn add(&mut self, rule: &str, at: RowRef, id: &str, reason: String) -> &mut Finding {
+    pub fn add(&mut self, rule: &str, at: RowRef, id: &str, reason: Reason) -> &mut Finding {
         let table = self.tables.get(at.table).cloned().unwrap_or_default();
         let finding = self.push(rule, table, at.row, id, reason);
         finding.at = Some(at);
         finding
     }
     /// A finding in a table or file as a whole.
-    pub fn file(&mut self, rule: &str, table: &str, row: usize, reason: String) -> &mut Finding {
+    pub fn file(&mut self, rule: &str, table: &str, row: usize, reason: Reason) -> &mut Finding {
         self.push(rule, table.to_owned(), row, "", reason)
     }
-    fn push(&mut self, rule: &str, table: String, row: usize, id: &str, reason: String) -> &mut Finding {
+    fn push(&mut self, rule: &str, table: String, row: usize, id: &str, reason: Reason) -> &mut Finding {
         // A reader may name a rule that this version does not know: the file is not readable then.
         let rule = by_id(rule).unwrap_or(&super::rules::RULES[0]);
         let at = self.list.len();
@@ -120,7 +121,7 @@ impl Findings {
             })
             .map(|f| {
                 json!({ "rule": f.rule.id, "level": f.rule.level, "table": f.table, "row": f.row, "id": f.id, "field": f.field,
-                    "value": f.value, "reason": f.reason, "place": f.place.as_ref().and_then(geojson) })
+                    "value": f.value, "reason": f.reason.en, "reason_zh": f.reason.zh, "place": f.place.as_ref().and_then(geojson) })
             })
             .collect()
     }

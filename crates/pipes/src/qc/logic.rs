@@ -5,6 +5,7 @@ use super::{
     rows::{Line, Net, Point},
     rules::Limits,
 };
+use crate::reasons::why;
 use std::collections::{HashMap, HashSet};
 use strata_model::codes::{PipeClass, PointWord, codes};
 
@@ -24,23 +25,23 @@ fn points(net: &Net, found: &mut Findings) {
         if let Some(first) = net.by_id.get(&p.id).filter(|first| **first != i) {
             let first = &net.points[*first].row;
             let table = found.tables.get(first.table).cloned().unwrap_or_default();
-            found.add("point-duplicate", p.row, &p.id, format!("the number stands in {table} row {} already", first.row)).field("id");
+            found.add("point-duplicate", p.row, &p.id, why("stands-already", &[&table, &first.row])).field("id");
         }
         if let Some(map) = p.map_id.as_deref().filter(|_| !p.id.is_empty()) {
             let letters = |t: &str| t.chars().take_while(|c| !c.is_ascii_digit()).collect::<String>();
             let first = *maps.entry((p.row.table, map)).or_insert(p.row);
             if letters(map) != letters(&p.id) {
-                found.add("map-number", p.row, &p.id, "the letters are those of another number".into()).field("map_id").value(map);
+                found.add("map-number", p.row, &p.id, why("other-letters", &[])).field("map_id").value(map);
             } else if first != p.row {
-                found.add("map-number", p.row, &p.id, format!("it stands in row {} already", first.row)).field("map_id").value(map);
+                found.add("map-number", p.row, &p.id, why("in-row-already", &[&first.row])).field("map_id").value(map);
             }
         }
         match (&p.feature, &p.appurtenance) {
             (Some(f), Some(a)) => {
-                found.add("feature-exclusive", p.row, &p.id, "both are filled".into()).value(format!("{f} / {a}"));
+                found.add("feature-exclusive", p.row, &p.id, why("both-filled", &[])).value(format!("{f} / {a}"));
             }
             (None, None) => {
-                found.add("feature-exclusive", p.row, &p.id, "neither is filled".into());
+                found.add("feature-exclusive", p.row, &p.id, why("neither-filled", &[]));
             }
             (f, a) => words(p, f.as_deref().or(a.as_deref()).unwrap_or_default(), f.is_some(), found),
         }
@@ -50,13 +51,13 @@ fn points(net: &Net, found: &mut Findings) {
             && let Some(said) = codes().class_of_code(code)
         {
             if !same_or_broader(said, class) {
-                found.add("code-text", p.row, &p.id, "the code says another class".into()).field("code").value(code);
+                found.add("code-text", p.row, &p.id, why("code-other-class", &[])).field("code").value(code);
             } else if code.as_bytes().get(4) != Some(&b'2') {
-                found.add("code-text", p.row, &p.id, "the code is not that of a point".into()).field("code").value(code);
+                found.add("code-text", p.row, &p.id, why("code-no-point", &[])).field("code").value(code);
             }
         }
         if net.star.get(&i).is_none() && net.by_id.get(&p.id) == Some(&i) {
-            found.add("point-unused", p.row, &p.id, "no line starts or ends here".into());
+            found.add("point-unused", p.row, &p.id, why("no-line-here", &[]));
         }
     }
 }
@@ -64,13 +65,13 @@ fn points(net: &Net, found: &mut Findings) {
 /// The word is one of its class, on the right side, and the code says the same.
 fn words(p: &Point, word: &str, is_feature: bool, found: &mut Findings) {
     let Some(class) = p.class else { return };
-    let side = if is_feature { "feature" } else { "appurtenance" };
     let known = codes().point_word(class.major, word);
     let wanted = if is_feature { PointWord::Feature } else { PointWord::Appurtenance };
     let Some(known) = known.filter(|k| k.kind == wanted) else {
         let reason = match known {
-            Some(_) => format!("the word belongs to the other column, not to {side}"),
-            None => format!("no such word of class {}", class.major),
+            Some(_) if is_feature => why("word-of-appurtenance", &[]),
+            Some(_) => why("word-of-feature", &[]),
+            None => why("no-such-word", &[&class.major]),
         };
         found.add("point-word", p.row, &p.id, reason).field(if is_feature { "feature" } else { "appurtenance" }).value(word);
         return;
@@ -87,7 +88,7 @@ fn words(p: &Point, word: &str, is_feature: bool, found: &mut Findings) {
     // Where the numbers of a class are our own, only the kind is held against the row.
     if code.chars().nth(5) != Some(kind) || (known.firm && number != Some(known.number)) {
         let expected = codes().feature_code(class, Some(word)).unwrap_or_default();
-        found.add("code-text", p.row, &p.id, format!("{word} has code {expected}")).field("code").value(code);
+        found.add("code-text", p.row, &p.id, why("word-has-code", &[&word, &expected])).field("code").value(code);
     }
 }
 
@@ -95,7 +96,7 @@ fn number_class(class: PipeClass, row: RowRef, id: &str, number: &str, found: &m
     // Two letters are a class; RLG and the like add a letter of their own.
     let said = number.get(..2).and_then(|two| codes().class_of_id(&format!("{two}1")));
     if said.is_some_and(|said| said.major != class.major || !same_or_broader(said, class)) {
-        found.add("number-class", row, id, format!("class {} is wanted", class.sub.unwrap_or(class.major))).field("id").value(number);
+        found.add("number-class", row, id, why("class-wanted", &[&class.sub.unwrap_or(class.major)])).field("id").value(number);
     }
 }
 
@@ -105,51 +106,51 @@ fn lines(net: &Net, limits: &Limits, found: &mut Findings) {
         let id = id_of(l);
         if !l.start.is_empty() && !l.end.is_empty() {
             if l.start == l.end {
-                found.add("line-loop", l.row, &id, "start and end are one point".into());
+                found.add("line-loop", l.row, &id, why("one-point", &[]));
             } else {
                 let key = if l.start < l.end { (l.start.as_str(), l.end.as_str()) } else { (l.end.as_str(), l.start.as_str()) };
                 let first = *pairs.entry(key).or_insert(l.row);
                 if first != l.row {
                     let table = found.tables.get(first.table).cloned().unwrap_or_default();
-                    found.add("line-duplicate", l.row, &id, format!("the same two points stand in {table} row {}", first.row));
+                    found.add("line-duplicate", l.row, &id, why("joined-already", &[&table, &first.row]));
                 }
             }
         }
         for (field, end) in [("start", &l.start), ("end", &l.end)] {
             if !end.is_empty() && !net.by_id.contains_key(end) {
-                found.add("line-end", l.row, &id, "no table of points has this number".into()).field(field).value(end);
+                found.add("line-end", l.row, &id, why("no-such-point", &[])).field(field).value(end);
             }
         }
         if let (Some(code), Some(class)) = (&l.code, l.class)
             && let Some(said) = codes().class_of_code(code)
         {
             if !same_or_broader(said, class) {
-                found.add("code-text", l.row, &id, "the code says another class".into()).field("code").value(code);
+                found.add("code-text", l.row, &id, why("code-other-class", &[])).field("code").value(code);
             } else if code.as_bytes().get(4) != Some(&b'1') {
-                found.add("code-text", l.row, &id, "the code is not that of a line".into()).field("code").value(code);
+                found.add("code-text", l.row, &id, why("code-no-line", &[])).field("code").value(code);
             }
         }
         if let (Some(all), Some(used)) = (l.holes, l.holes_used)
             && used > all
         {
-            found.add("holes", l.row, &id, format!("{used} of {all} ducts are used")).field("holes_used").value(used);
+            found.add("holes", l.row, &id, why("ducts-used", &[&used, &all])).field("holes_used").value(used);
         }
         if let (Some(built), Some(surveyed)) = (l.built, l.surveyed)
             && built > surveyed
         {
-            found.add("year-order", l.row, &id, format!("built {built}, surveyed {surveyed}")).field("year").value(built);
+            found.add("year-order", l.row, &id, why("built-surveyed", &[&built, &surveyed])).field("year").value(built);
         }
         let ends = net.ends(l);
         for (i, (p, name)) in ends.iter().zip(["start_depth", "end_depth"]).enumerate() {
             let deepest = if l.to_invert { limits.deep_depth_m } else { limits.depth_m };
             if let Some(depth) = l.depth_m[i].filter(|d| *d > deepest) {
-                found.add("depth-limit", l.row, &id, format!("more than {deepest} m")).field(name).value(depth);
+                found.add("depth-limit", l.row, &id, why("more-than-m", &[&deepest])).field(name).value(depth);
             }
             let Some(p) = p.map(|p| &net.points[p]) else { continue };
             if let (Some(ground), Some(depth), Some(level)) = (p.ground_m, l.depth_m[i], l.level_m[i]) {
                 let gap = ground - depth - level;
                 if gap.abs() > limits.balance_m + 1e-9 {
-                    let reason = format!("ground {ground} − depth {depth} − height {level} = {gap:.3} m at {}", p.id);
+                    let reason = why("balance", &[&ground, &depth, &level, &format_args!("{gap:.3}"), &p.id]);
                     found.add("height-balance", l.row, &id, reason).field(name).value(depth);
                 }
             }
@@ -157,7 +158,7 @@ fn lines(net: &Net, limits: &Limits, found: &mut Findings) {
             if let (Some(own), Some(its)) = (l.class, p.class)
                 && own.major != its.major
             {
-                found.add("class-mix", l.row, &id, format!("{} is a point of {}", p.id, its.sub.unwrap_or(its.major)));
+                found.add("class-mix", l.row, &id, why("point-of-class", &[&p.id, &its.sub.unwrap_or(its.major)]));
             }
         }
         shape(net, l, &id, limits, found);
@@ -172,13 +173,13 @@ fn shape(net: &Net, l: &Line, id: &str, limits: &Limits, found: &mut Findings) {
     }
     let plan = (a[0] - b[0]).hypot(a[1] - b[1]);
     if plan > limits.longest_m || plan < limits.shortest_m {
-        let reason = format!("{} to {} m are wanted", limits.shortest_m, limits.longest_m);
+        let reason = why("length-span", &[&limits.shortest_m, &limits.longest_m]);
         found.add("length", l.row, id, reason).value(format!("{plan:.3} m"));
     }
     if let (Some(za), Some(zb)) = (l.axis_m(0), l.axis_m(1)) {
         let slope = (za - zb).abs().atan2(plan).to_degrees();
         if slope > limits.slope_deg && plan >= limits.shortest_m {
-            found.add("slope", l.row, id, format!("more than {}°", limits.slope_deg)).value(format!("{slope:.1}°"));
+            found.add("slope", l.row, id, why("more-than-deg", &[&limits.slope_deg])).value(format!("{slope:.1}°"));
         }
     }
 }
@@ -202,8 +203,12 @@ fn meetings(net: &Net, limits: &Limits, found: &mut Findings) {
         };
         let degree = star.len();
         if let Some(wanted) = wanted.filter(|w| !w.contains(&degree)) {
-            let wanted = if *wanted.end() == usize::MAX { "5 or more".into() } else { wanted.end().to_string() };
-            found.add("degree", p.row, &p.id, format!("{word} joins {wanted} lines")).value(degree);
+            let reason = if *wanted.end() == usize::MAX {
+                why("joins-more", &[&word, wanted.start()])
+            } else {
+                why("joins", &[&word, wanted.end()])
+            };
+            found.add("degree", p.row, &p.id, reason).value(degree);
         }
         level(net, p, star, word, limits, found);
         if degree == 2 && (["弯头", "直线点", "转折点"].contains(&word)) && !both {
@@ -211,8 +216,8 @@ fn meetings(net: &Net, limits: &Limits, found: &mut Findings) {
             let sections: HashSet<String> = [a, b].into_iter().filter_map(|l| l.size.map(|s| format!("{s:?}"))).collect();
             let materials: HashSet<&str> = [a, b].into_iter().filter_map(|l| l.material).collect();
             if sections.len() > 1 || materials.len() > 1 {
-                let what = if sections.len() > 1 { "size" } else { "material" };
-                found.add("point-section", p.row, &p.id, format!("{what} changes at a point {word}"));
+                let reason = if sections.len() > 1 { why("size-changes", &[&word]) } else { why("material-changes", &[&word]) };
+                found.add("point-section", p.row, &p.id, reason);
             }
         }
         if let (Some(shaft), Some(ground)) = (p.well_depth_m, p.ground_m) {
@@ -221,7 +226,7 @@ fn meetings(net: &Net, limits: &Limits, found: &mut Findings) {
             let lowest = own.filter_map(|(l, end)| net.lines[*l].level_m[*end]).fold(f64::INFINITY, f64::min);
             if lowest.is_finite() && shaft < ground - lowest - limits.balance_m {
                 found
-                    .add("well-depth", p.row, &p.id, format!("a line lies {:.3} m deep in it", ground - lowest))
+                    .add("well-depth", p.row, &p.id, why("line-this-deep", &[&format_args!("{:.3}", ground - lowest)]))
                     .field("well_depth")
                     .value(shaft);
             }
@@ -240,13 +245,13 @@ fn level(net: &Net, p: &Point, star: &[(usize, usize)], word: &str, limits: &Lim
     let axes = heights(false);
     if axes.1 - axes.0 > limits.level_m {
         found
-            .add("point-level", p.row, &p.id, format!("axes between {:.3} and {:.3} m", axes.0, axes.1))
+            .add("point-level", p.row, &p.id, why("axes-between", &[&format_args!("{:.3}", axes.0), &format_args!("{:.3}", axes.1)]))
             .value(format!("{:.3} m", axes.1 - axes.0));
         return;
     }
     let inverts = heights(true);
     if inverts.1 - inverts.0 > limits.drop_m && word != "跌水井" {
-        let reason = format!("inverts between {:.3} and {:.3} m, and no 跌水井", inverts.0, inverts.1);
+        let reason = why("inverts-between", &[&format_args!("{:.3}", inverts.0), &format_args!("{:.3}", inverts.1)]);
         found.add("point-level", p.row, &p.id, reason).value(format!("{:.3} m", inverts.1 - inverts.0));
     }
 }

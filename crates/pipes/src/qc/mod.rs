@@ -25,7 +25,7 @@ pub use rules::{Confidence, Level, Limits, RULES, Rule, Stage};
 pub use space::City;
 pub use stock::{Old, Stock};
 
-use crate::pipe;
+use crate::{pipe, reasons::why};
 use findings::RowRef;
 use rows::{Line, Net, Point};
 use serde_json::{Value, json};
@@ -46,10 +46,10 @@ pub fn check(delivery: &Delivery, city: &City<'_>, limits: &Limits, today: Insta
     let mut net = rows::read(delivery, today, &mut found);
     let missing = |role| !delivery.tables.iter().any(|t| t.role == role);
     if missing(Role::Points) && missing(Role::Lines) {
-        found.file("heading", &delivery.name, 0, "no table of points or lines in the delivery".into());
+        found.file("heading", &delivery.name, 0, why("no-tables", &[]));
     } else if missing(Role::Points) || missing(Role::Lines) {
-        let what = if missing(Role::Points) { "points" } else { "lines" };
-        found.file("heading", &delivery.name, 0, format!("no table of {what} in the delivery"));
+        let reason = if missing(Role::Points) { why("no-points", &[]) } else { why("no-lines", &[]) };
+        found.file("heading", &delivery.name, 0, reason);
     }
     space::places(&mut net, delivery.crs.as_ref(), city, limits, &mut found);
     relations(&net, city, limits, &mut found);
@@ -118,7 +118,7 @@ pub const QC: Analysis = Analysis {
     outputs: r#"{"type":"object","properties":{
         "faults":{"description":"Findings of level error","type":"integer"},"warnings":{"type":"integer"},
         "rules":{"description":"Every rule with its findings counted","type":"array"},
-        "findings":{"description":"rule, level, table, row, id, field, value, reason, place","type":"array"},
+        "findings":{"description":"rule, level, table, row, id, field, value, reason, reason_zh, place","type":"array"},
         "stages":{"description":"submit to archive: rows that pass","type":"array"},
         "sample":{"description":"Points for the field check","type":"array"},
         "difference":{"description":"Against the stock: new, changed, gone","type":"object"}}}"#,

@@ -1,6 +1,7 @@
 //! Rows of a delivery as points and lines, and every rule of form on the way.
 
 use super::findings::{Findings, RowRef};
+use crate::reasons::{Reason, why};
 use std::collections::HashMap;
 use strata_model::{
     Instant,
@@ -147,7 +148,7 @@ const LINE_NUMBERS: [&str; 9] = ["start_depth", "end_depth", "start_level", "end
 /// Reads all tables; what breaks a rule of form is found, and the field stays empty.
 pub fn read(delivery: &Delivery, today: Instant, found: &mut Findings) -> Net {
     for fault in &delivery.faults {
-        found.file(&fault.rule, &fault.table, fault.row.unwrap_or(0), fault.reason.clone());
+        found.file(&fault.rule, &fault.table, fault.row.unwrap_or(0), Reason::of_file(&fault.rule, &fault.reason));
     }
     let (mut points, mut lines) = (Vec::new(), Vec::new());
     for (i, table) in delivery.tables.iter().enumerate() {
@@ -155,7 +156,7 @@ pub fn read(delivery: &Delivery, today: Instant, found: &mut Findings) -> Net {
         let reader = Reader::new(i, table);
         reader.heading(found);
         if table.rows.is_empty() {
-            found.file("empty-table", &table.name, table.heading_row, "the table has no rows".into());
+            found.file("empty-table", &table.name, table.heading_row, why("no-rows", &[]));
         }
         for row in &table.rows {
             match table.role {
@@ -211,7 +212,7 @@ impl<'t> Reader<'t> {
             _ => {}
         }
         if !missing.is_empty() {
-            let reason = format!("columns are missing: {}", missing.join("、"));
+            let reason = why("columns-missing", &[&missing.join("、")]);
             found.file("heading", &self.table.name, self.table.heading_row, reason);
         }
     }
@@ -222,14 +223,14 @@ impl<'t> Reader<'t> {
     fn form(&self, row: &Row, at: RowRef, id: &str, numbers: &[&'static str], also: &[(&'static str, &'static str)], found: &mut Findings) {
         for (field, title) in self.must().iter().chain(also) {
             if self.has(field) && self.text(row, field).is_none() && !self.optional(field) {
-                found.add("required", at, id, format!("{title} is empty")).field(field);
+                found.add("required", at, id, why("empty", &[title])).field(field);
             }
         }
         for field in numbers {
             if let Some(t) = self.text(row, field)
                 && number(t).is_none()
             {
-                found.add("number", at, id, "a number is wanted".into()).field(field).value(t);
+                found.add("number", at, id, why("number-wanted", &[])).field(field).value(t);
             }
         }
     }
@@ -240,7 +241,7 @@ impl<'t> Reader<'t> {
     fn class(&self, row: &Row, at: RowRef, id: &str, found: &mut Findings) -> Option<PipeClass> {
         let said = self.text(row, "class").map(|t| (t, codes().class(t)));
         if let Some((t, None)) = said {
-            found.add("dictionary", at, id, "no class of pipe".into()).field("class").value(t);
+            found.add("dictionary", at, id, why("no-class", &[])).field("class").value(t);
         }
         said.and_then(|s| s.1)
             .or(self.class)
@@ -251,7 +252,7 @@ impl<'t> Reader<'t> {
     fn code(&self, row: &Row, at: RowRef, id: &str, found: &mut Findings) -> Option<String> {
         let t = self.text(row, "code")?.trim_end_matches(".0");
         if codes().class_of_code(t).is_none() {
-            found.add("code-form", at, id, "eight digits are wanted: 5, class, subclass, kind, number".into()).field("code").value(t);
+            found.add("code-form", at, id, why("eight-digits", &[])).field("code").value(t);
             return None;
         }
         Some(t.to_owned())
@@ -268,7 +269,7 @@ impl<'t> Reader<'t> {
         let t = self.text(row, field)?;
         let value = of(t);
         if value.is_none() {
-            found.add("dictionary", at, id, "not in the dictionary".into()).field(field).value(t);
+            found.add("dictionary", at, id, why("no-dictionary", &[])).field(field).value(t);
         }
         value
     }
@@ -334,7 +335,7 @@ impl<'t> Reader<'t> {
                 Size::Rect(w, h) => (10.0..=10_000.0).contains(w) && (10.0..=10_000.0).contains(h),
             });
             if size.is_none() {
-                found.add("size", at, &id, "a diameter or W×H in mm is wanted, 10 to 10 000".into()).field("size").value(t);
+                found.add("size", at, &id, why("size-wanted", &[])).field("size").value(t);
             }
             size
         });
@@ -342,7 +343,7 @@ impl<'t> Reader<'t> {
             let t = self.text(row, field)?;
             let day = date(t).filter(|d| d.year() >= 1880 && *d <= today);
             if day.is_none() {
-                found.add("date", at, &id, "a date from 1880 to today is wanted".into()).field(field).value(t);
+                found.add("date", at, &id, why("date-wanted", &[])).field(field).value(t);
             }
             day
         };

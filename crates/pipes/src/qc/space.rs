@@ -7,6 +7,7 @@ use super::{
     rules::Limits,
     stock::Stock,
 };
+use crate::reasons::why;
 use rstar::{AABB, RTree, primitives::GeomWithData};
 use std::collections::{HashMap, HashSet};
 use strata_model::{Bounds2, Crs};
@@ -60,21 +61,21 @@ pub fn places(net: &mut Net, crs: Option<&Crs>, city: &City<'_>, limits: &Limits
     for p in &mut net.points {
         let (Some(at), Some([north, east])) = (p.at, p.written) else { continue };
         if judged && !written_in_zone(north, east, crs) {
-            let hint = if in_any_zone([north, east]) { "X and Y are exchanged" } else { "outside of every zone" };
+            let reason = if in_any_zone([north, east]) { why("exchanged", &[]) } else { why("no-zone", &[]) };
             let place = format!("{north}, {east}");
-            found.add("crs-zone", p.row, &p.id, format!("{hint}: X is north, Y is east")).value(place);
+            found.add("crs-zone", p.row, &p.id, reason).value(place);
             p.at = None;
             continue;
         }
         if city.extent.is_some_and(|b| !b.contains(at)) {
-            found.add("outside-city", p.row, &p.id, "outside of the city".into());
+            found.add("outside-city", p.row, &p.id, why("outside", &[]));
             p.at = None;
             continue;
         }
         if let (Some(ground), Some(surveyed)) = (city.ground_m.and_then(|g| g(at)), p.ground_m) {
             let gap = surveyed - ground;
             if gap.abs() > limits.terrain_m {
-                found.add("ground-level", p.row, &p.id, format!("the terrain is at {ground:.2} m here")).field("ground").value(surveyed);
+                found.add("ground-level", p.row, &p.id, why("terrain-at", &[&format_args!("{ground:.2}")])).field("ground").value(surveyed);
             }
         }
     }
@@ -132,7 +133,7 @@ fn same_place(net: &Net, limits: &Limits, found: &mut Findings) {
             Some(j) => {
                 let q = &net.points[j];
                 let table = found.tables.get(q.row.table).cloned().unwrap_or_default();
-                found.add("same-place", p.row, &p.id, format!("{} in {table} row {} is at the same place", q.id, q.row.row));
+                found.add("same-place", p.row, &p.id, why("same-place", &[&q.id, &table, &q.row.row]));
             }
             // Only the first of a heap is kept: ten thousand points at one place cost no more than any others.
             None => grid.put(at, i),
@@ -164,7 +165,7 @@ fn loose_ends(net: &Net, limits: &Limits, found: &mut Findings) {
         });
         if let Some(j) = other {
             let q = &net.points[j];
-            found.add("loose-end", p.row, &p.id, format!("{} is just beside and not joined", q.id));
+            found.add("loose-end", p.row, &p.id, why("just-beside", &[&q.id]));
         }
     }
 }
@@ -184,7 +185,7 @@ fn above_ground(net: &Net, l: &Line, found: &mut Findings) {
         if let (Some(top), Some(ground)) = (top, p.ground_m)
             && top > ground
         {
-            found.add("above-ground", l.row, &id_of(l), format!("its top is {:.3} m above the ground at {}", top - ground, p.id));
+            found.add("above-ground", l.row, &id_of(l), why("top-above", &[&format_args!("{:.3}", top - ground), &p.id]));
             return;
         }
     }
@@ -280,7 +281,7 @@ fn tell(rule: &str, l: &Line, mut hits: Vec<(String, f64)>, found: &mut Findings
     let Some(deepest) = hits.iter().map(|h| h.1).max_by(f64::total_cmp) else { return };
     hits.sort_by(|a, b| a.0.cmp(&b.0));
     let names: Vec<&str> = hits.iter().map(|h| h.0.as_str()).collect();
-    found.add(rule, l.row, &id_of(l), format!("through {}", names.join("、"))).value(format!("{deepest:.3} m"));
+    found.add(rule, l.row, &id_of(l), why("through", &[&names.join("、")])).value(format!("{deepest:.3} m"));
 }
 
 /// Do two lines end side by side? They were meant to meet there, and the loose end is found as such.
