@@ -21,8 +21,9 @@ pub(crate) struct Tap {
 /// Nearer to a junction than this no parcel is connected.
 const CLEAR_M: f64 = 14.0;
 const BEHIND_RED_LINE_M: f64 = 0.6;
-/// Between the connections of two classes.
-const APART_M: f64 = 0.8;
+/// How much deeper a heat connection lies that passes under its main's partner, and how far beside the main it is so deep.
+const UNDER_M: f64 = 0.64;
+const DROP_M: f64 = 0.08;
 
 /// None for land without houses and at street corners without room.
 pub(crate) fn tap(plan: &Plan, parcel: &Parcel) -> Option<Tap> {
@@ -41,10 +42,18 @@ pub(crate) fn tap(plan: &Plan, parcel: &Parcel) -> Option<Tap> {
 }
 
 impl Tap {
-    /// Each class a little farther along, so that none lies in another.
+    /// Each class a little farther along, as far from the next as table 4.1.9 asks.
     pub fn of(&self, kind: &Kind) -> P2 {
-        let i = KINDS.iter().position(|k| k.letters == kind.letters).unwrap_or(0);
-        along(self.at, self.along, (i as f64 - 4.0) * APART_M)
+        let on = match kind.letters {
+            "DL" => -4.2,
+            "RQ" => -3.0,
+            "JS" => -2.0,
+            "WS" => -0.4,
+            "RLG" => 1.6,
+            "RLH" => 2.4,
+            _ => 4.0,
+        };
+        along(self.at, self.along, on)
     }
 }
 
@@ -84,12 +93,33 @@ fn bore(kind: &Kind) -> Bore {
 }
 
 impl Network {
-    /// From a point of a main or a duct.
-    pub(crate) fn branch(&mut self, plan: &Plan, tap: &Tap, from: usize) {
+    /// From a point of a main or a duct. `low`: the return line of the heat lies under its partner's level in this street.
+    pub(crate) fn branch(&mut self, plan: &Plan, tap: &Tap, from: usize, low: bool) {
         let (at, road) = (tap.of(self.kind), self.points[from].road.clone());
         let axis = plan.ground.deck(at) - self.kind.axis_depth_m();
+        let (mut from, mut axis) = (from, axis);
+        let passes_under = self.partner_between(plan, tap) && !(low && self.kind.letters == "RLG");
+        if passes_under {
+            axis -= UNDER_M;
+        }
+        if passes_under && !low {
+            let (p, low) = (self.points[from].at, self.points[from].axis_m - UNDER_M);
+            let bend = self.point(plan, along(p, unit(sub(at, p)), DROP_M), low, ("bend", Some("弯头"), None), &road);
+            self.pipe(plan, tap.edge, [from, bend], bore(self.kind), None);
+            from = bend;
+        }
         let to = self.point(plan, at, axis, end(self.kind), &road);
         self.pipe(plan, tap.edge, [from, to], bore(self.kind), None);
+    }
+
+    /// Does the other one of supply and return lie on the way to the houses?
+    fn partner_between(&self, plan: &Plan, tap: &Tap) -> bool {
+        let other = KINDS.iter().find(|k| k.class == "RL" && self.kind.class == "RL" && k.letters != self.kind.letters);
+        let (Some(other), Some(road)) = (other, plan.road(tap.edge)) else { return false };
+        let (a, b) = plan.graph.ends(tap.edge);
+        let to_left = dot(left(sub(b, a)), sub(tap.at, a)) > 0.0;
+        let to_positive = to_left != plan.against[tap.edge as usize];
+        (other.beside_m(road) > self.kind.beside_m(road)) == to_positive
     }
 
     /// Into the nearest of a street's wells, falling 1 in 100; a well is a point and the invert there.

@@ -197,10 +197,6 @@ impl Graph {
         let e = self.edges[edge as usize];
         (self.nodes[e.a as usize], self.nodes[e.b as usize])
     }
-    pub fn length(&self, edge: u32) -> f64 {
-        let (a, b) = self.ends(edge);
-        dist(a, b)
-    }
     pub fn other(&self, edge: u32, node: u32) -> u32 {
         let e = self.edges[edge as usize];
         if e.a == node { e.b } else { e.a }

@@ -6,7 +6,7 @@ use crate::{
     ground::{Ground, box_ring},
     map::*,
     plane::*,
-    streets::{Names, Section, numbered, sections},
+    streets::{Names, Section, against, numbered, sections},
 };
 use std::{collections::HashMap, f64::consts::FRAC_PI_6, sync::Arc};
 use strata_model::Bounds2;
@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub blocks: Vec<Block>,
     /// Per edge: does it span the river?
     pub bridge: Vec<bool>,
+    /// Per edge: do the sides of its street count against the edge's sense?
+    pub against: Vec<bool>,
     pub sections: Vec<Section>,
 }
 
@@ -114,8 +116,8 @@ impl Plan {
                 d.iter().all(|d| *d < RIVER_ROAD_OFFSET_M - 5.0)
             })
             .collect();
-        let sections = sections(&graph);
-        Self { seed, bounds, ground, roads, graph, blocks, bridge, sections }
+        let (sections, against) = (sections(&graph), against(&graph));
+        Self { seed, bounds, ground, roads, graph, blocks, bridge, against, sections }
     }
 
     pub fn road(&self, edge: u32) -> Option<&Road> {

@@ -51,6 +51,39 @@ pub(crate) fn sections(g: &Graph) -> Vec<Section> {
     out
 }
 
+/// Which edges count their sides against their own sense, so that what lies on the left of a street stays there where it
+/// bends, changes its name or goes on across a junction.
+pub(crate) fn against(g: &Graph) -> Vec<bool> {
+    let street = |e: u32| g.edges[e as usize].road != FRAME;
+    let away = |n: u32, e: u32| unit(sub(g.nodes[g.other(e, n) as usize], g.nodes[n as usize]));
+    // The edge that goes on from one at a node: straight on, or the only other.
+    let onward = |n: u32, e: u32| {
+        let others = || g.star[n as usize].iter().copied().filter(|&f| f != e && street(f));
+        let cos = |f: u32| dot(away(n, e), away(n, f));
+        let best = others().min_by(|&a, &b| cos(a).total_cmp(&cos(b)))?;
+        (others().count() == 1 || cos(best) < -0.7).then_some(best)
+    };
+    let mut known: Vec<Option<bool>> = vec![None; g.edges.len()];
+    for first in 0..g.edges.len() as u32 {
+        let mut todo = vec![(first, false)];
+        while let Some((e, turned)) = todo.pop() {
+            if known[e as usize].is_some() || !street(e) {
+                continue;
+            }
+            known[e as usize] = Some(turned);
+            let edge = g.edges[e as usize];
+            for n in [edge.a, edge.b] {
+                // Both must take the other for the one that goes on.
+                if let Some(f) = onward(n, e).filter(|&f| onward(n, f) == Some(e)) {
+                    let same = (edge.b == n) == (g.edges[f as usize].a == n);
+                    todo.push((f, turned != !same));
+                }
+            }
+        }
+    }
+    known.into_iter().map(|k| k.unwrap_or(false)).collect()
+}
+
 /// The line in the sense in which its house numbers rise: from the north or from the west.
 pub(crate) fn numbered(mut axis: Vec<P2>) -> Vec<P2> {
     if let (Some(a), Some(b)) = (axis.first(), axis.last()) {

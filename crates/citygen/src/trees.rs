@@ -47,7 +47,8 @@ pub(crate) fn along_street(plan: &Plan, edge: u32) -> Vec<Tree> {
         for side in [-1.0, 1.0] {
             // A gap now and then: a gate, a stop, a tree that died.
             if dice.chance(0.92) {
-                let off = road.kerb_m / 2.0 + verge.min(5.0) * 0.42;
+                // Near to the kerb: behind the trees lie pipes.
+                let off = road.kerb_m / 2.0 + 1.0;
                 out.push(tree(along(along(a, d, s + dice.range(-0.6, 0.6)), n, side * off), &mut dice, STREET));
             }
         }

@@ -33,4 +33,7 @@ fn houses_doors_and_lines_are_in_their_places() {
 fn the_underground_holds_together() {
     every_network_holds_together_and_water_lies_under_the_frost(&PART);
     every_drain_falls_and_reaches_an_outfall(&PART);
+    // Heat connections of two houses that face each other across a street.
+    underground::at_most_so_many_pipes_run_through_others(&PART, 40);
+    underground::every_storm_drain_carries_the_storm(&PART);
 }

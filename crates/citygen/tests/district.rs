@@ -40,6 +40,12 @@ fn the_underground_holds_together() {
 }
 
 #[test]
+fn no_pipe_runs_through_another_and_storm_drains_carry_the_storm() {
+    underground::at_most_so_many_pipes_run_through_others(&DISTRICT, 0);
+    underground::every_storm_drain_carries_the_storm(&DISTRICT);
+}
+
+#[test]
 fn every_anchor_lies_in_the_district_and_no_tree_in_a_house() {
     for a in District::new(42).unwrap().anchors() {
         assert!(DISTRICT.truth.bounds.contains([a.position[0], a.position[1]]) && a.position[2] > 150.0, "{a:?}");

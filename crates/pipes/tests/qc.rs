@@ -10,7 +10,7 @@ use strata_citygen::{
     survey::{self, Underground},
 };
 use strata_model::{
-    Bounds2, Feature, Instant, Layer,
+    Bounds2, Feature, Geometry, Instant, Layer,
     survey::{Delivery, Role},
 };
 use strata_pipes::qc::{self, City, Limits, Old, RULES, Stock, check};
@@ -63,6 +63,9 @@ fn a_whole_district_is_sound_in_form_and_logic() {
         by.entry(f.rule.id).or_default().push(format!("{} {} {}: {} {:?}", f.table, f.row, f.id, f.reason, f.value));
     }
     assert!(by.is_empty(), "{} lines: {by:?}", net.lines.len());
+    // Mains of one kind where streets meet at a narrow angle.
+    let clashes = found.list.iter().filter(|f| f.rule.id == "clash-own").count();
+    assert!(clashes <= 4, "{clashes} lines run through others");
 }
 
 /// A delivery against a city that has the same pipes, but for what was changed.
@@ -166,15 +169,13 @@ fn ground_of(delivery: &Delivery) -> impl Fn([f64; 2]) -> Option<f64> {
     }
 }
 
-/// Sheets without a finding before any fault. Supply and return of the heat cross at junctions of the synthetic city, and
-/// mains of one kind where streets meet at a narrow angle: truly so, see the test of clashes.
+/// Sheets without a finding before any fault.
 fn sound_sheets() -> Vec<Delivery> {
     let mut sheets = Vec::new();
     for seed in [2, 3] {
         let made = made(seed);
         for n in 0..made.anchors.len() {
-            let mut sheet = made.sheet(n, 220.0);
-            sheet.tables.retain(|t| !t.name.starts_with("RL"));
+            let sheet = made.sheet(n, 220.0);
             let lines: usize = sheet.tables.iter().filter(|t| t.role == Role::Lines).map(|t| t.rows.len()).sum();
             let (_, found) = check(&sheet, &City::default(), &Limits::default(), today());
             if lines > 250 && found.list.is_empty() && sheets.len() < 4 {
@@ -203,7 +204,13 @@ fn sampled(p: [[f64; 3]; 2], q: [[f64; 3]; 2]) -> f64 {
 /// Every pair of lines of a sheet, all classes, against what the rule found: no index, no formula in common.
 #[test]
 fn clashes_are_those_that_brute_force_finds() {
-    let made = made(2);
+    let mut made = made(2);
+    // Nothing of the synthetic city runs through anything: telecom sinks to where the gas lies.
+    let (layer, pipes) = made.layers.get_mut("pipes").expect("pipes");
+    for f in pipes.iter_mut().filter(|f| f.text(layer, "class") == Some("TX")) {
+        let Geometry::LineString(axis) = &mut f.geometry else { panic!("{} is no line", f.id) };
+        axis.iter_mut().for_each(|p| p[2] -= 0.5);
+    }
     let mut clashes = 0;
     for n in [5, 10] {
         let sheet = made.sheet(n, 200.0);

@@ -119,9 +119,15 @@ pub fn every_feature_is_sound_and_counted(made: &Made) {
     println!("{counts:?}");
 }
 
+pub mod underground;
+
 struct Under {
     id: String,
     class: String,
+    subclass: String,
+    /// Radius of the round pipe that fits into it, m.
+    radius_m: f64,
+    dn_m: Option<f64>,
     letters: String,
     from: String,
     to: String,
@@ -142,6 +148,9 @@ fn underground(made: &Made) -> (Vec<Under>, BTreeMap<String, (Point3, String)>) 
         Under {
             id: f.id.to_string(),
             class: text("class"),
+            subclass: text("subclass"),
+            radius_m: number("od_mm").unwrap_or_else(|| number("width_mm").unwrap().min(number("height_mm").unwrap())) / 2000.0,
+            dn_m: number("dn_mm").map(|d| d / 1000.0),
             letters: letters(&text("start_point")),
             from: text("start_point"),
             to: text("end_point"),

@@ -133,6 +133,18 @@ fn near_pairs_are_those_of_brute_force() {
     assert_eq!(found, wanted);
 }
 
+/// Planners judge the twin by it: of the pairs that are left, streets meet at a narrow angle or lanes have no more room.
+#[test]
+fn the_synthetic_district_is_laid_by_the_rules() {
+    let pipes = crate::pipe::pipes(&district().view(), None).unwrap();
+    let found = clearances(&Pieces::new(&pipes), None, Options::default()).unwrap();
+    let count = |v: Verdict| found.iter().filter(|f| f.verdict == v).count();
+    let counts = (count(Verdict::Clash), count(Verdict::Violation), count(Verdict::Exception));
+    assert!(counts.0 == 0 && counts.1 <= 60 && counts.2 <= 400, "clashes, violations and exceptions: {counts:?}");
+    let narrow = |f: &&Finding| f.angle_deg.is_none_or(|a| a > 30.0) && f.relation == Relation::Crossing;
+    assert_eq!(found.iter().filter(|f| f.verdict == Verdict::Violation).filter(narrow).count(), 0, "a plain crossing is sound");
+}
+
 /// Random pipes of all classes against a plain double loop over the rules, with sampled distances in plan.
 #[test]
 fn findings_are_those_of_a_double_loop() {
