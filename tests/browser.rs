@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use strata_tests::{district, judge, picture::Rgb, scratch, server, strata, strata_ok};
+use strata_tests::{district, judge, picture::Rgb, repository, scratch, server, strata, strata_ok};
 
 #[test]
 fn maplibre_cesium_and_three_draw_our_tiles() {
@@ -158,4 +158,33 @@ fn the_pages_are_for_everyone() {
     assert!(seen["stops"].as_u64() > Some(30), "{seen}");
     let checked = seen["checked"].as_object().expect("looks");
     assert!(checked.len() == 28 && checked.values().all(|n| n.as_u64() > Some(15)), "contrast was hardly looked at: {seen}");
+}
+
+/// The pictures of the documentation hold what they are there to show: their size, the colours of classes, verdicts and
+/// chosen things, a dark page where one is told, a sheet with its whole frame. `make pictures` draws them anew.
+#[test]
+fn pictures_of_the_page_hold_what_they_must() {
+    const PAGE: [usize; 2] = [1920, 1080];
+    let (js, rl, tx, chosen, error) = ([0, 255, 255], [255, 128, 0], [0, 255, 0], [255, 213, 0], [195, 38, 46]);
+    for (name, size, ground, colours) in [
+        ("15-pipes-survey", PAGE, [255, 255, 255], vec![js, rl, tx, error, [23, 116, 74]]),
+        ("16-pipes-permit", PAGE, [255, 255, 255], vec![js, rl, chosen, error, [11, 98, 184]]),
+        ("17-pipes-burst", PAGE, [26, 32, 40], vec![js, rl, chosen, [215, 38, 61], [90, 176, 245]]),
+        ("18-section", [1588, 1123], [255, 255, 255], vec![js, rl, [0, 0, 0], [179, 18, 26], [23, 32, 42]]),
+    ] {
+        let p = Rgb::read(&repository().join(format!("docs/img/{name}.png")));
+        assert_eq!([p.width, p.height], size, "{name}");
+        let near = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).all(|(x, y)| x.abs_diff(y) <= 4);
+        let count = |c| p.data.iter().filter(|d| near(**d, c)).count();
+        for c in colours {
+            assert!(count(c) > 60, "{name} has {} pixels of {c:?}", count(c));
+        }
+        let share = count(ground) as f64 / p.data.len() as f64;
+        assert!(share > 0.25, "{name} is of {ground:?} in {share:.2}");
+        if name == "18-section" {
+            let line = |y: usize| (0..p.width).filter(|x| near(p.at(*x, y), [23, 32, 42])).count();
+            let (top, bottom) = ((0..p.height / 4).map(line).max(), (p.height * 3 / 4..p.height).map(line).max());
+            assert!(top > Some(1400) && bottom > Some(1400), "the frame of the sheet is cut: {top:?} {bottom:?}");
+        }
+    }
 }

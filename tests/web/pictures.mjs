@@ -38,7 +38,7 @@ async function permit() {
 /** A day of pressure at the sensor nearest to a place, and then a fall. */
 async function burst() {
   const [lon, lat] = anchor('burst-3');
-  const all = (await ask('/sta/v1.1/Datastreams?$top=1000&$select=id,name,observedArea')).value.filter((s) => s.name.startsWith('压力'));
+  const all = (await ask('/sta/v1.1/Datastreams?$top=1000&$select=id,name,observedArea')).value.filter((s) => s.name.startsWith('压力 JS'));
   const far = (s) => Math.hypot((s.observedArea.coordinates[0] - lon) * Math.cos((lat * Math.PI) / 180), s.observedArea.coordinates[1] - lat);
   const sensor = all.toSorted((a, b) => far(a) - far(b))[0];
   const now = Date.now();
@@ -79,7 +79,9 @@ const pictures = {
     await press(page, '[data-testid=burst-here]');
     await seen('lost-people');
     await press(page, '[data-testid=form] header button');
-    await press(page, '[data-testid=frame]');
+    // Every valve to be closed stands on the map.
+    const framed = "(() => { document.querySelector('[data-testid=frame]').click(); const m = document.querySelector('[data-testid=map2d]').getBoundingClientRect(); const b = [...document.querySelectorAll('.flat .badge')].map((e) => e.getBoundingClientRect()); return b.length > 0 && b.every((r) => r.left > m.left && r.right < m.right && r.top > m.top && r.bottom < m.bottom); })()";
+    if (!(await until(page, framed, LONG))) throw new Error('the valves are not framed');
   } },
   '18-section': { theme: 'light', open: async () => `tab=supervision&scope=view&${view(...anchor('main-crossing').slice(0, 2), 18)}`, work: async (page, by, seen) => {
     const box = await by('map2d').boundingBox();
@@ -90,10 +92,12 @@ const pictures = {
     await press(page, '[data-testid=tool-section]');
     await seen('form');
     const place = (dx) => page.evaluate(([x, y]) => { const p = window.strataMap.project([x, y]); return [p.x, p.y]; }, [lon + east(dx, lat), lat + north(28)]);
-    for (const dx of [-15, 15]) { const [x, y] = await place(dx); await page.mouse.click(box.x + x, box.y + y); }
+    for (const dx of [-24, 24]) { const [x, y] = await place(dx); await page.mouse.click(box.x + x, box.y + y); }
     await until(page, "!!document.querySelector('[data-testid=drawing] svg')", LONG);
     await press(page, '[data-testid=report]');
     await until(page, "document.querySelector('[data-testid=sheet]')?.dataset.ready === 'yes' && document.querySelectorAll('[data-testid=sheet] svg').length === 2", LONG);
+    // As large as the paper, so that nothing of it is cut.
+    await page.setViewportSize({ width: 1720, height: 1240 });
     return by('sheet');
   } },
 };
@@ -114,5 +118,5 @@ for (const name of names.length ? names : Object.keys(pictures)) {
     await (part ?? page).screenshot({ path: join(out, `${name}.png`), timeout: LONG });
     console.log(name, errors.length ? errors : 'drawn');
     if (errors.length) process.exitCode = 1;
-  });
+  }, { locale: 'zh-CN' });
 }

@@ -113,16 +113,14 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
     if (i === 0) continue;
     const own = await process_('planned', { line: { type: 'LineString', coordinates: where }, ...asked });
     const answered = await until(page, `document.querySelector('[data-figure=length_m]')?.innerText.replace(/[^\\d.]/g, '').startsWith('${Math.floor(own.length_m)}')`, LONG);
-    await shot('planned');
     if (!answered) throw new Error(`the check of ${i + 1} points is not on the page`);
     const clause = (r) => `${r.rule.standard}-${r.rule.edition} ${r.rule.clause}`;
     const page_faults = number(await page.locator('[data-figure=faults]').innerText());
-    out.while_drawing.push([[page_faults, own.faults], [number(await by('list-pairs').innerText()), own.pairs.length]]);
-    await by('list-pairs').click();
-    const cells = await texts('[data-testid=rows] tbody tr:first-child td');
-    out.clause = [cells.find((t) => t.includes('GB')), clause(own.pairs[0])];
-    await by('list-cover').click();
-    out.cover = [(await texts('[data-testid=rows] tbody tr:first-child td')).find((t) => t.includes('GB')), clause(own.cover)];
+    out.while_drawing.push([[page_faults, own.faults], [own.pairs.length ? number(await by('list-pairs').innerText()) : await by('list-pairs').count(), own.pairs.length]]);
+    const cited = async (list) => { await by(`list-${list}`).click(); return (await texts('[data-testid=rows] tbody tr:first-child td')).find((t) => t.includes('GB')); };
+    const worst = ['pairs', 'surroundings', 'cover'].find((k) => own[k]?.length || own[k]?.verdict);
+    out.clause = [await cited(worst), clause(own[worst][0] ?? own[worst])];
+    out.cover = [await cited('cover'), clause(own.cover)];
   }
   await shot('planned');
   await by('apply-title').fill('试验给水管');

@@ -7,7 +7,10 @@ function plain(text) {
   const cut = [...'(（[/'].map((c) => text.indexOf(c)).filter((i) => i > 0);
   return text.slice(0, cut.length ? Math.min(...cut) : undefined).replace(/[\s\ufeff_]/g, '').toUpperCase();
 }
-const known = new Map(headers.trim().split(/\r?\n/).slice(1).map((l) => { const [f, h] = l.split(','); return [plain(h), f]; }));
+const rows = headers.trim().split(/\r?\n/).slice(1).map((l) => l.split(','));
+const known = new Map(rows.map(([f, h]) => [plain(h), f]));
+/** The heading that a field has first of all. */
+export const headingOf = (field) => rows.find(([f]) => f === field)?.[1] ?? field;
 export const fieldOf = (heading) => known.get(plain(heading)) ?? null;
 
 function sheet(name, rows) {
