@@ -45,6 +45,8 @@ struct Dress {
     glass: f32,
     glow: vec3f,
     ao: f32,
+    // How each pane stands a little out of the wall's plane, so that reflections are not one mirror.
+    tilt: vec2f,
 }
 
 // A rectangle's share of the pixel, melting into its mean share where a bay is under two pixels.
@@ -66,7 +68,8 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     var d: Dress;
     let wall = wall_colour(f);
     d.albedo = wall;
-    let len = max(size.x, 0.01);
+    // To a decimetre and a little off it: interpolation leaves its noise in the last digits, and a wall is dressed as one.
+    let len = max(round(size.x * 10.0) * 0.1 + 0.013, 0.02);
     let tall = max(size.y, 0.5);
     let floors = max(f.floors, 1.0);
     let storey = tall / floors;
@@ -107,7 +110,7 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     var rail = 0.0;
     var rail_colour = wall * 0.9;
     var recess = 0.0;
-    let end_wall = f.kind == USE_RESIDENTIAL && len < 13.5;
+    let end_wall = f.kind == USE_RESIDENTIAL && len < 13.6;
 
     if f.kind == USE_OFFICE {
         // Curtain wall: glass from slab to slab, thin mullions, an opaque band at each slab.
@@ -224,6 +227,7 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     // A thin bright frame round each pane seen close by.
     d.glass = window;
     d.fine = fine;
+    d.tilt = (vec2f(hash3(f.seed, u32(level) + 200u, cell), hash3(f.seed, u32(level) + 300u, cell)) - 0.5) * 0.03 * fine;
     // The lintel's shade on the upper part of the glass.
     let shade = window * band(y, storey - 0.75, storey, wy) * fine;
     d.albedo *= 1.0 - 0.35 * shade;
@@ -232,7 +236,8 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     let doubling = max(log2(2.0 * wx / bay), 0.0);
     let busy = clamp(share * (0.55 + 0.9 * hash3(f.seed, u32(level), 61u)), 0.0, 1.0);
     let lamps = mix(room(f.seed, level, bi, side, floor(doubling), busy), room(f.seed, level, bi, side, floor(doubling) + 1.0, busy), fract(doubling));
-    d.glow += warmth * window * mix(share * 0.725, lamps, floors_seen) * frame.sun_colour.w * 1.15;
+    // Lamps too small to be resolved seem brighter than their share of the wall.
+    d.glow += warmth * window * mix(share * 0.725, lamps, floors_seen) * frame.sun_colour.w * mix(2.1, 1.15, fine);
 
     // Foot, eaves and corners hold less sky; where occlusion is drawn it says so itself.
     d.ao = mix(mix(0.62, 0.92, frame.eye.w), 1.0, smoothstep(0.0, 3.2, uv.y)) * mix(mix(0.85, 1.0, frame.eye.w), 1.0, smoothstep(0.0, 1.0, tall - uv.y));
@@ -251,16 +256,14 @@ fn crease(distance: f32, edge: f32, w: f32) -> f32 {
 
 fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     let n = normalize(v.normal);
-    let side = u32(abs(size.x) * 10.0) ^ (u32(n.x > 0.0) * 3u + u32(n.y > 0.0) * 5u);
+    let side = u32(round(abs(size.x) * 10.0)) ^ (u32(n.x > 0.0) * 3u + u32(n.y > 0.0) * 5u);
     let d = dressed_wall(f, v.uv.xy, size, side, wx, wy, n);
     let distance = length(v.pos);
     let view = v.pos / max(distance, 0.01);
     let diffuse = lit(d.albedo, n, v.pos, d.ao);
     var c = diffuse;
     if d.glass > 0.0 {
-        // Each pane stands a little differently, so the reflections are not one mirror.
-        let wobble = (vec2f(hash_cell(v.uv.xy / vec2f(1.5, 3.0), f.seed), hash_cell(v.uv.xy / vec2f(1.5, 3.0), f.seed + 9u)) - 0.5) * 0.03 * d.fine;
-        let m = normalize(n + vec3f(wobble.x, wobble.x, wobble.y));
+        let m = normalize(n + vec3f(d.tilt.x, d.tilt.x, d.tilt.y));
         let mirrored = reflect(view, m);
         let fresnel = 0.07 + 0.93 * pow(1.0 - clamp(abs(dot(view, m)), 0.0, 1.0), 5.0);
         let strength = select(0.55, 1.0, f.kind == USE_OFFICE) * mix(fresnel, 0.30, select(0.15, 0.50, f.kind == USE_OFFICE));
@@ -268,7 +271,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         let seen = mix(sky_towards(mirrored) * 0.42, sky_towards(mirrored), smoothstep(-0.05, 0.30, mirrored.z));
         c += seen * strength * d.glass * mix(0.6, 1.0, d.ao);
         let glint = pow(max(dot(mirrored, frame.sun.xyz), 0.0), 220.0);
-        c += frame.sun_colour.rgb * glint * d.glass * 1.6 * shadow_at(v.pos, n);
+        c += frame.sun_colour.rgb * glint * d.glass * 0.7 * shadow_at(v.pos, n);
     }
     c *= crease(distance, min(v.uv.x, size.x - v.uv.x), wx);
     // Street light washes the foot of the walls at night.

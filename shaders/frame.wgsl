@@ -17,9 +17,9 @@ struct Frame {
     misc: vec4f,          // seconds, leaves 0..1, size of a pixel at 1 m, near plane
     cut_lo: vec4f,        // cut-away box; w: ellipsoidal height of the city's datum
     cut_hi: vec4f,        // w: 1 where x-ray is on a dark page
-    right: vec4f,         // times tan of half the width
-    up: vec4f,            // times tan of half the height
-    forward: vec4f,
+    right: vec4f,         // times tan of half the width; w: the eye's easting in the city's plan, less tens of km
+    up: vec4f,            // times tan of half the height; w: northing
+    forward: vec4f,       // w: from grid north to true north, clockwise, rad; 9 without a plan
     view_px: vec4f,       // width, height and their inverses
     terrain: vec4f,       // lowest and highest tint, contours on, snow 0..1
     windows: vec4f,       // share of lit windows: homes, offices, shops, others
@@ -161,7 +161,7 @@ fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
     return mix(s / weights, 1.0, smoothstep(last * 0.85, last, depth));
 }
 fn sky_towards(d: vec3f) -> vec3f {
-    let t = 1.0 - exp(-max(d.z, 0.0) * 3.2);
+    let t = 1.0 - exp(-max(d.z, 0.0) * 5.5);
     var c = mix(frame.horizon.rgb, frame.zenith.rgb, t);
     let toward = max(dot(d, frame.sun.xyz), 0.0);
     c += frame.sun_colour.rgb * (pow(toward, 6.0) * 0.06 + pow(toward, 40.0) * 0.10) * (1.0 - t * 0.5);
@@ -198,7 +198,8 @@ fn fogged(c: vec3f, pos: vec3f) -> vec3f {
 }
 // Linear up to 0.6, then a soft shoulder that never reaches paper white.
 fn toned(c: vec3f) -> vec3f {
-    let x = max(c * frame.bounce.w, vec3f(0.0));
+    // A little more colour than the light alone leaves: a screen is dimmer than a street.
+    let x = max(mix(vec3f(luma(c)), c, 1.16) * frame.bounce.w, vec3f(0.0));
     let y = 0.6 + 0.345 * (1.0 - exp(-(x - 0.6) / 0.345));
     return select(y, x, x < vec3f(0.6));
 }

@@ -100,7 +100,7 @@ fn bare(row: u32) -> Feature {
     let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
     var light = lit(c, n, v.pos, 0.95);
     let diffuse = light;
-    light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.03 + 0.34 * pool);
+    light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.06 + 0.62 * pool);
     brightened(diffuse, light);
     return matter(light, n, v.pos, f, v.clip.xy);
 }
@@ -165,9 +165,18 @@ fn bare(row: u32) -> Feature {
     var leaf = mix(srgb(78.0, 108.0, 58.0), srgb(112.0, 138.0, 74.0), r);
     if f.kind == 2u { leaf = mix(srgb(52.0, 84.0, 58.0), srgb(66.0, 98.0, 66.0), r); }
     let winter = select(1.0 - frame.misc.y, 0.0, f.kind == 2u);
-    // Bare crowns: a net of twigs that one sees through.
-    if winter > 0.5 && door(v.clip.xy + floor(v.uv.xy * 9.0)) > 0.42 { discard; }
-    leaf = mix(leaf, srgb(124.0, 108.0, 92.0), winter);
+    if winter > 0.5 {
+        // Bare crowns: boughs and twigs as the ridges of noise, a thin veil where they are under a pixel.
+        let w = length(v.pos) * frame.misc.z;
+        let q = vec2f(v.plan.x + v.plan.y * 0.7, v.plan.z * 0.55 + v.plan.y * 0.3) * 1.1 + f32(f.seed & 63u);
+        let bough = abs(noise(q) * 2.0 - 1.0);
+        let twig = abs(noise(q * 2.7 + 19.0) * 2.0 - 1.0);
+        let near = clamp(0.5 - w * 4.0, 0.0, 0.5) * 2.0;
+        let drawn = bough < 0.20 || twig < 0.26;
+        let veil = door(v.clip.xy) < 0.30 + 0.16 * abs(dot(n, normalize(v.pos)));
+        if !select(veil, drawn, door(v.clip.yx) < near) { discard; }
+    }
+    leaf = mix(leaf, srgb(142.0, 128.0, 114.0), winter);
     leaf *= 0.82 + 0.30 * noise(v.plan.xy * 1.4 + v.plan.z);
     return matter(lit(leaf, n, v.pos, 0.75 + 0.25 * n.z), n, v.pos, f, v.clip.xy);
 }
@@ -187,6 +196,26 @@ struct SkyVertex {
     let p = vec2f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0);
     return SkyVertex(vec4f(p, 0.0, 1.0), p);
 }
+// Beyond the data the land goes on as a bare sheet, ruled by the kilometres of the city's plan: nothing is invented there.
+fn beyond(d: vec3f) -> vec3f {
+    let far = max(frame.eye.z, 20.0) / max(-d.z, 1e-4);
+    let p = d.xy * far;
+    var land = mix(srgb(186.0, 184.0, 166.0), vec3f(0.74, 0.77, 0.82), frame.terrain.w * 0.8);
+    if frame.forward.w < 8.0 {
+        let turn = vec2f(cos(frame.forward.w), sin(frame.forward.w));
+        let plan = vec2f(frame.right.w + p.x * turn.x + p.y * turn.y, frame.up.w - p.x * turn.y + p.y * turn.x);
+        // A pixel covers an ellipse of ground, longer away from the eye than across.
+        let across = far * frame.misc.z;
+        let away = across / max(-d.z, 1e-3);
+        let u = normalize(vec2f(p.x * turn.x + p.y * turn.y, p.y * turn.x - p.x * turn.y) + vec2f(1e-3));
+        let w = vec2f(length(vec2f(away * u.x, across * u.y)), length(vec2f(away * u.y, across * u.x)));
+        let off = abs(fract(plan / 1000.0 + 0.5) - 0.5) * 1000.0;
+        let line = vec2f(band(off.x, -1.0, 0.6 * w.x, w.x), band(off.y, -1.0, 0.6 * w.y, w.y)) * clamp(150.0 / w - 0.2, vec2f(0.0), vec2f(1.0));
+        land *= 1.0 - 0.28 * max(line.x, line.y);
+    }
+    return land * (frame.sun_colour.rgb * max(frame.sun.z, 0.0) + frame.ambient.rgb);
+}
+
 @fragment fn fs_sky(v: SkyVertex) -> @location(0) vec4f {
     let d = normalize(frame.forward.xyz + frame.right.xyz * v.ndc.x + frame.up.xyz * v.ndc.y);
     if frame.time.w == MODE_BELOW {
@@ -195,12 +224,7 @@ struct SkyVertex {
     if frame.time.w == MODE_XRAY && frame.cut_hi.w > 0.5 {
         return vec4f(underground(), 0.0);
     }
-    if d.z < 0.0 {
-        // Beyond the data the land goes on, plain and soon lost in haze.
-        let far = max(frame.eye.z, 20.0) / max(-d.z, 1e-4);
-        let land = mix(srgb(150.0, 156.0, 146.0), vec3f(0.74, 0.77, 0.82), frame.terrain.w * 0.8) * (frame.sun_colour.rgb * max(frame.sun.z, 0.0) + frame.ambient.rgb);
-        return vec4f(toned(fogged(land, d * far)), 0.0);
-    }
+    if d.z < 0.0 { return vec4f(toned(fogged(beyond(d), d * (max(frame.eye.z, 20.0) / max(-d.z, 1e-4)))), 0.0); }
     var c = sky_towards(d);
     let toward = dot(d, frame.sun.xyz);
     c += frame.sun_colour.rgb * 6.0 * smoothstep(0.99995, 0.99999, toward);

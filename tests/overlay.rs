@@ -97,10 +97,13 @@ fn heat_is_its_swatch_and_no_data_is_not_zero() {
         let least = if name == "no data" { 0.62 } else { 0.94 };
         assert!((least..1.06).contains(&(found / wanted)), "{name}: {found} px where {wanted} are wanted");
     }
-    // With a plate around it: what has no data stands in the legend as it does on the ground.
+    // With a plate around it: the ramp's ends stand in the legend in the same colours, and what has no data.
     let framed = drawn("heat-framed", 600.0, -89.9, heat, &features, &["--frame"]);
-    let rows = (0..SIZE[1]).flat_map(|y| (598..712).map(move |x| (x, y)));
-    assert!(rows.filter(|(x, y)| near(framed.at(*x, *y), [214, 217, 220])).count() > 8, "no data is not in the legend");
+    let column =
+        |c: [u8; 3]| (0..SIZE[1]).flat_map(|y| (598..712).map(move |x| (x, y))).filter(|(x, y)| near(framed.at(*x, *y), c)).count();
+    for c in ENDS.into_iter().chain([[214, 217, 220]]) {
+        assert!(column(c) > 8, "{c:?} is not in the legend: {} px", column(c));
+    }
 }
 
 #[test]

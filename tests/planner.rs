@@ -1,7 +1,7 @@
-//! The planner's page in Chromium, measured against the record: what it says of a body or a count is computed here once
+//! The planner's page in Chromium, measured against the record: what it says of a body, a gap or a count is computed here once
 //! more from the features themselves.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use strata_tests::{judge, server};
 
 fn metres(a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -11,11 +11,56 @@ fn metres(a: [f64; 2], b: [f64; 2]) -> f64 {
     ((a[0] - b[0]).to_radians() * across).hypot((a[1] - b[1]).to_radians() * along)
 }
 
+fn line(feature: &Value) -> Vec<[f64; 3]> {
+    let place = |p: &Value| [0, 1, 2].map(|k| p[k].as_f64().unwrap_or(0.0));
+    feature["geometry"]["coordinates"].as_array().expect("a line").iter().map(place).collect()
+}
+
+/// The least distance of two axes by brute force, a centimetre apart at the end, less both radii.
+fn gap_m(a: &Value, b: &Value) -> f64 {
+    let radius = |f: &Value| f["properties"]["od_mm"].as_f64().expect("a round pipe") / 2000.0;
+    let (pa, pb) = (line(a), line(b));
+    let dense = |p: &[[f64; 3]], step: f64| -> Vec<[f64; 3]> {
+        p.windows(2)
+            .flat_map(|w| {
+                let n = (metres([w[0][0], w[0][1]], [w[1][0], w[1][1]]) / step).ceil().max(1.0) as usize;
+                (0..=n).map(move |k| [0, 1, 2].map(|i| w[0][i] + (w[1][i] - w[0][i]) * k as f64 / n as f64))
+            })
+            .collect()
+    };
+    let apart = |p: &[f64; 3], q: &[f64; 3]| metres([p[0], p[1]], [q[0], q[1]]).hypot(p[2] - q[2]);
+    let (da, db) = (dense(&pa, 0.05), dense(&pb, 0.05));
+    let least = da.iter().map(|p| db.iter().map(|q| apart(p, q)).fold(f64::INFINITY, f64::min)).fold(f64::INFINITY, f64::min);
+    least - radius(a) - radius(b)
+}
+
+/// Two round pipes of which one crosses over the other in the middle of the district, with the analysis' own number.
+fn crossing(all: &[Value]) -> (Value, Value) {
+    let round = |f: &&Value| f["properties"]["od_mm"].as_f64().is_some() && line(f).len() == 2;
+    let pipes: Vec<&Value> = all.iter().filter(round).collect();
+    let plan = |f: &Value| line(f).iter().map(|p| [p[0], p[1]]).collect::<Vec<_>>();
+    let side = |p: [f64; 2], q: [f64; 2], r: [f64; 2]| (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]);
+    for (i, a) in pipes.iter().enumerate() {
+        for b in &pipes[i + 1..] {
+            let (p, q) = (plan(a), plan(b));
+            let crossed = side(p[0], p[1], q[0]) * side(p[0], p[1], q[1]) < 0.0 && side(q[0], q[1], p[0]) * side(q[0], q[1], p[1]) < 0.0;
+            let long = |p: &[[f64; 2]]| metres(p[0], p[1]) > 12.0;
+            if crossed && long(&p) && long(&q) && a["properties"]["class"] != b["properties"]["class"] {
+                return ((*a).clone(), (*b).clone());
+            }
+        }
+    }
+    panic!("no two pipes cross among {}", pipes.len());
+}
+
 #[test]
 fn the_page_measures_selects_moves_and_comes_back() {
     let s = server();
+    let pipes = s.json("/ogc/collections/pipes/items?bbox=125.3160,43.8740,125.3210,43.8790&limit=3000");
+    let (a, b) = crossing(pipes["features"].as_array().expect("features"));
     let sensors = s.json("/ogc/collections/sensors/items?datetime=2026-06-21T02:00:00Z&resultType=hits&limit=1");
-    let seen = judge("planner.mjs", &[&s.url, &s.token, "{}"]);
+    let plan = json!({ "pair": [a["id"], b["id"]], "a": line(&a), "b": line(&b) });
+    let seen = judge("planner.mjs", &[&s.url, &s.token, &plan.to_string()]);
     println!("{seen}");
     assert_eq!(seen["errors"], json!([]), "{seen}");
 
@@ -32,10 +77,27 @@ fn the_page_measures_selects_moves_and_comes_back() {
     // The inner corner of a parapet is a corner too: as far inside as the parapet is wide, both ways.
     let inner = 0.25 * std::f64::consts::SQRT_2;
     assert!(off < 0.02 || (off - inner).abs() < 0.02, "{off} m off the nearest corner of {id}: {seen}");
+    // The gap of two pipes, by the analysis on the page and by brute force here.
+    let gap = seen["clearance"]["gap_m"].as_f64().expect("a gap");
+    assert!((gap - gap_m(&a, &b)).abs() < 0.01, "{gap} where {} is by brute force: {seen}", gap_m(&a, &b));
     // Every sensor is in exactly one symbol.
     assert_eq!(seen["icons"]["sum"], sensors["numberMatched"], "{seen}");
     assert_eq!(seen["icons"]["ids"], seen["icons"]["sum"], "one and the same counted twice: {seen}");
-    for done in ["box_holds_it", "walk", "deep_link", "swipe", "year_plays", "resize", "hidden_tab", "indices"] {
+    for done in [
+        "box_holds_it",
+        "state_without_tiles",
+        "walk",
+        "deep_link",
+        "swipe",
+        "year_plays",
+        "resize",
+        "hidden_tab",
+        "dpr_2",
+        "no_adapter_said",
+        "indices",
+    ] {
         assert_eq!(seen[done], true, "{done}: {seen}");
     }
+    let eye = seen["eye_m"].as_f64().expect("an eye");
+    assert!((eye - 1.6).abs() < 0.25, "the eye is {eye} m over the ground: {seen}");
 }

@@ -1,4 +1,4 @@
-// The planner's page at work: planner.mjs URL TOKEN PLAN [PICTURE] → one JSON line. PLAN: camera and selection of the picture.
+// The planner's page at work: planner.mjs URL TOKEN PLAN [PICTURE] → one JSON line. PLAN: two pipes that cross, with their axes.
 // With PICTURE the page is dressed for the documentation and its picture is taken, and nothing else is done.
 import { until, withPage } from './chromium.mjs';
 
@@ -73,6 +73,17 @@ async function worked() {
       return { small: small.length, all: all.length, has: small.some((g) => g.id === id), missed };
     }, spot);
     out.box_holds_it = out.box.has && out.box.missed === 0 && out.box.all > out.box.small;
+    // A live state colours a body; no tile is asked for it.
+    out.state_without_tiles = await evaluate(async ({ id }) => {
+      const { twin } = window.strata;
+      const requests = () => performance.getEntriesByType('resource').length;
+      const [before, frames] = [requests(), twin.frames()];
+      twin.setState(id, null, '#d7263d');
+      await new Promise((r) => setTimeout(r, 4000));
+      const drawn = twin.frames() > frames;
+      twin.setState(id);
+      return drawn && requests() === before;
+    }, spot);
     // The parcel under foot has its indices.
     const parcel = await evaluate(async () => {
       const { twin } = window.strata;
@@ -117,6 +128,7 @@ async function worked() {
     await page.keyboard.press('q');
     await page.waitForTimeout(3000);
     out.walk = await evaluate(() => window.strata.twin.camera().gait === 'walk');
+    out.eye_m = await evaluate(() => window.strata.twin.eyeOverGround());
     await page.keyboard.press('Escape');
     // Another size, and a page that was behind another.
     await page.setViewportSize({ width: 820, height: 560 });
@@ -129,6 +141,29 @@ async function worked() {
     await page.bringToFront();
     await front.close();
     out.hidden_tab = await until(page, `window.strata.twin.frames() > ${frames}`, 30_000);
+    // Two pipes that cross, clicked beside their crossing, from above through the ground.
+    const middle = plan.a[0].map((v, i) => (v + plan.a[1][i]) / 2);
+    await page.setViewportSize({ width: 1000, height: 640 });
+    await page.goto(`${url}/?scene=pipes&mode=xray&camera=${middle[0].toFixed(7)},${middle[1].toFixed(7)},${middle[2].toFixed(2)},60,0,-85&t=2026-06-21`);
+    await ready(page);
+    await page.locator('#twin').focus();
+    await page.keyboard.press('m');
+    await page.locator('[data-kind=pipe_clearance]').click();
+    for (const [k, axis] of [plan.a, plan.b].entries()) {
+      // A place of this pipe that is this pipe on the screen.
+      const place = await evaluate(async ([axis, id]) => {
+        const { twin } = window.strata;
+        for (let i = 1; i < 60; i++) {
+          const p = twin.onScreen(axis[0].map((v, n) => v + ((axis[1][n] - v) * i) / 60));
+          if (p && twin.probe(...p)?.id === id) return p;
+        }
+        return null;
+      }, [axis, plan.pair[k]]);
+      if (place) await click(place);
+      await page.waitForTimeout(300);
+    }
+    await until(page, "document.querySelectorAll('[data-testid=measure] dd').length >= 1", 60_000);
+    out.clearance = { gap_m: parseFloat(await page.locator('[data-testid=measure] dd').first().innerText().catch(() => 'NaN')) };
     // Sensors, gathered.
     await page.goto(`${url}/?scene=overlay-icons`);
     await ready(page);
@@ -138,6 +173,15 @@ async function worked() {
     });
     return { errors, ...out };
   });
+  result.dpr_2 = await withPage({ width: 700, height: 460 }, async (page) => {
+    await page.goto(`${url}/#token=${token}`);
+    await until(page, 'window.strataFirstPictureMs > 0', 120_000);
+    return page.evaluate("document.getElementById('twin').width === 2 * document.getElementById('twin').clientWidth");
+  }, { deviceScaleFactor: 2 });
+  result.no_adapter_said = await withPage({ width: 700, height: 460 }, async (page) => {
+    await page.goto(`${url}/#token=${token}`);
+    return until(page, "/WebGPU/.test(document.querySelector('.notice')?.innerText ?? '')", 60_000);
+  }, {}, ['--disable-3d-apis', '--disable-features=WebGPU']);
   console.log(JSON.stringify(result));
 }
 

@@ -271,16 +271,18 @@ fn ramp(sheet: &mut Sheet, [x, y, w, _]: [f32; 4], colours: &[Rgb], ticks: &[Str
         [x + wide + 10.0 * u, y + 8.0 * u],
         Pen::new(fitted(&faces.regular, names.1, 17.0 * u, w - wide - 10.0 * u), MUTED),
     );
-    let (top, high) = (y + 24.0 * u, 18.0 * u);
-    let steps = (w as usize).max(2);
+    // On whole pixels, its frame around it: what is compared with the ground by eye is mixed with nothing.
+    let (left, top, high) = ((x + 1.0).round(), (y + 24.0 * u).round(), (18.0 * u).round());
+    let steps = (w as usize).saturating_sub(2).max(8);
     for i in 0..steps {
-        let t = i as f32 / (steps - 1) as f32 * (colours.len() - 1) as f32;
+        // Each end is two pixels wide.
+        let t = (i.saturating_sub(1) as f32 / (steps - 3) as f32).min(1.0) * (colours.len() - 1) as f32;
         let k = (t as usize).min(colours.len().saturating_sub(2));
         let (a, b) = (colours[k], colours[(k + 1).min(colours.len() - 1)]);
         let mixed = [0, 1, 2].map(|c| (f32::from(a[c]) + (f32::from(b[c]) - f32::from(a[c])) * (t - k as f32)).round() as u8);
-        sheet.area([x + i as f32, top, 1.5, high], mixed);
+        sheet.area([left + i as f32, top, 1.0, high], mixed);
     }
-    sheet.outline([x, top, w, high], TEXT_2, 1.0);
+    sheet.outline([left - 1.0, top - 1.0, steps as f32 + 2.0, high + 2.0], TEXT_2, 1.0);
     for (i, text) in ticks.iter().enumerate() {
         let t = i as f32 / (ticks.len().max(2) - 1) as f32;
         let pen = Pen { anchor: t, ..Pen::new(16.0 * u, TEXT_2) };

@@ -67,8 +67,8 @@ pub struct Look {
     pub terrain_m: [f32; 2],
     /// Ellipsoidal height less height in the city's datum: contours are of the datum.
     pub geoid_offset_m: f64,
-    /// The city's own metres at the target, for the grid that one sees from below.
-    pub grid: crate::PlanGrid,
+    /// The city's own metres at the target, for the grid that one sees from below and beyond the data; none outside of their frame.
+    pub grid: Option<crate::PlanGrid>,
 }
 
 impl Look {
@@ -94,7 +94,7 @@ impl Look {
             time_s: 0.0,
             terrain_m: [190.0, 250.0],
             geoid_offset_m: 0.0,
-            grid: crate::PlanGrid::default(),
+            grid: None,
         }
     }
 
@@ -109,7 +109,9 @@ impl Look {
         let dusk = (1.0 - (e.abs() / 9.0).min(1.0)) * day.max(0.25);
         let zenith = Vec3::new(0.16, 0.38, 0.82).lerp(Vec3::new(0.10, 0.16, 0.34), 1.0 - through) * day + Vec3::new(0.004, 0.006, 0.014);
         let horizon = (Vec3::new(0.86, 0.93, 1.0) * (0.35 + 0.65 * through) * day + Vec3::new(0.55, 0.26, 0.10) * dusk)
-            + Vec3::new(0.016, 0.016, 0.024);
+            + Vec3::new(0.016, 0.016, 0.024)
+            // The city's own light in the haze above it.
+            + Vec3::new(0.046, 0.032, 0.022) * night;
         Light {
             sun_colour: beam,
             night,

@@ -48,7 +48,7 @@ pub struct WindowOptions {
     pub terrain_m: Option<[f32; 2]>,
     pub geoid_offset_m: f64,
     /// The city's plan metres at a place in ECEF, for the grid overhead.
-    pub grid: Box<dyn Fn([f64; 3]) -> PlanGrid>,
+    pub grid: Box<dyn Fn([f64; 3]) -> Option<PlanGrid>>,
     /// Days on which something of the city came or went, ascending.
     pub changes: Vec<i32>,
     pub fetch: Fetch,
@@ -398,7 +398,7 @@ impl App {
     fn wheel(&mut self, notches: f64) {
         let Some(screen) = &self.screen else { return };
         let view = self.stage.navigator.camera.view(screen.size());
-        let under = screen.renderer.ground_under(&view, self.pointer.x as f32, self.pointer.y as f32, &self.handles());
+        let under = screen.renderer.ground_under(&view, [self.pointer.x as f32, self.pointer.y as f32], &self.stage.look, &self.handles());
         let under = under.filter(|_| !self.stage.navigator.is_below());
         self.stage.navigator.zoom((-notches * 0.15).exp(), under);
         self.touched();
@@ -407,7 +407,7 @@ impl App {
         let handles = self.handles();
         let Some(screen) = &mut self.screen else { return };
         let view = self.stage.navigator.camera.view(screen.size());
-        let hit = screen.renderer.pick(&view, self.pointer.x as f32, self.pointer.y as f32, self.stage.look.day, &handles);
+        let hit = screen.renderer.pick(&view, [self.pointer.x as f32, self.pointer.y as f32], &self.stage.look, &handles);
         screen.renderer.select(hit.as_ref().map(|(_, id, _)| id.as_str()));
         if let Some((tile, id, far)) = hit {
             println!("{} {id} {far:.1} m", self.layer_of.get(&tile).map_or("", String::as_str));

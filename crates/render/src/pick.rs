@@ -1,7 +1,9 @@
 //! What lies under a pixel: the ray meets the very triangles that are drawn, so the answer is exact to the geometry.
 
+use crate::{Look, Renderer, TileHandle, renderer::under, words::cut_holds};
 use glam::{DMat4, DVec3, Vec3};
-use strata_scene::View;
+use strata_model::geographic_from_ecef;
+use strata_scene::{Mode, View};
 use strata_tiles::content::{Primitive, Role, TileContent};
 
 /// A tile's triangles as the processor keeps them, in the tile's frame.
@@ -13,6 +15,8 @@ pub(crate) struct PickMesh {
 }
 
 struct Part {
+    /// A pipe, a well or what sits on them.
+    beneath: bool,
     positions: Vec<Vec3>,
     rows: Vec<u32>,
     indices: Vec<u32>,
@@ -31,7 +35,8 @@ impl PickMesh {
             let positions: Vec<Vec3> = p.positions.iter().map(|v| Vec3::from(*v)).collect();
             let centre = positions.iter().sum::<Vec3>() / positions.len().max(1) as f32;
             let radius = positions.iter().map(|v| v.distance(centre)).fold(0.0, f32::max);
-            Part { positions, rows: p.feature_rows.clone(), indices: p.indices.clone(), centre, radius }
+            let beneath = p.role.is_some_and(under);
+            Part { beneath, positions, rows: p.feature_rows.clone(), indices: p.indices.clone(), centre, radius }
         };
         let parts = content.primitives.iter().filter(|p| p.instances.is_empty() && p.role.is_none_or(picked)).map(part).collect();
         let ground = content.primitives.iter().filter(|p| p.role == Some(Role::Terrain)).map(part).collect();
@@ -68,8 +73,8 @@ impl PickMesh {
     pub fn ground_parts(&self) -> impl Iterator<Item = (&[Vec3], &[u32])> {
         self.ground.iter().map(|p| (p.positions.as_slice(), p.indices.as_slice()))
     }
-    /// Where a ray meets the ground, as a share of its length; both ends in ECEF.
-    pub fn ground(&self, ecef_from_tile: &DMat4, from: DVec3, to: DVec3) -> Option<f64> {
+    /// Where a ray meets the ground that is `there`, given the share of its length; both ends in ECEF. The share of the nearest.
+    pub fn ground(&self, ecef_from_tile: &DMat4, from: DVec3, to: DVec3, there: &dyn Fn(f64) -> bool) -> Option<f64> {
         if self.ground.is_empty() {
             return None;
         }
@@ -87,7 +92,9 @@ impl PickMesh {
             }
             for t in part.indices.chunks_exact(3) {
                 let [a, b, c] = [t[0], t[1], t[2]].map(|i| part.positions.get(i as usize).copied().unwrap_or(Vec3::ZERO));
-                let met = meet(start, direction, a, b, c).map(|d| d + reach as f32).filter(|d| *d > 0.0 && f64::from(*d) <= length);
+                let met = meet(start, direction, a, b, c)
+                    .map(|d| d + reach as f32)
+                    .filter(|d| *d > 0.0 && f64::from(*d) <= length && there(f64::from(*d) / length));
                 best = match (best, met) {
                     (Some(x), Some(y)) => Some(x.min(y)),
                     (x, y) => x.or(y),
@@ -96,14 +103,23 @@ impl PickMesh {
         }
         best.map(|d| f64::from(d) / length)
     }
-    /// The nearest row that stands on `day` and its distance along the ray.
-    pub fn hit(&self, ecef_from_tile: &DMat4, view: &View, ray_in_enu: Vec3, day: i32) -> Option<(u32, f64)> {
+    /// The nearest row that stands on `day`, of what lies beneath or of all else, and its distance along the ray; of what is
+    /// `there`, given a distance.
+    pub fn hit(
+        &self,
+        ecef_from_tile: &DMat4,
+        view: &View,
+        ray_in_enu: Vec3,
+        day: i32,
+        beneath: bool,
+        there: &dyn Fn(f64) -> bool,
+    ) -> Option<(u32, f64)> {
         let tile_from_ecef = ecef_from_tile.inverse();
         let eye = tile_from_ecef.transform_point3(DVec3::from(view.eye_in_ecef)).as_vec3();
         let ahead = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + ray_in_enu.as_dvec3() * 1000.0).to_array()));
         let direction = (tile_from_ecef.transform_point3(ahead).as_vec3() - eye).normalize();
         let mut best: Option<(u32, f32)> = None;
-        for part in &self.parts {
+        for part in self.parts.iter().filter(|p| p.beneath == beneath) {
             let to = part.centre - eye;
             if to.cross(direction).length() > part.radius || to.dot(direction) < -part.radius {
                 continue;
@@ -113,13 +129,67 @@ impl PickMesh {
                 let Some(d) = meet(eye, direction, a, b, c) else { continue };
                 let row = part.rows.get(t[0] as usize).copied().unwrap_or(0);
                 let stands = self.valid.get(row as usize).is_none_or(|(from, to)| *from <= day && day < *to);
-                if stands && best.is_none_or(|(_, nearest)| d < nearest) {
+                if stands && best.is_none_or(|(_, nearest)| d < nearest) && there(f64::from(d)) {
                     best = Some((row, d));
                 }
             }
         }
         best.map(|(row, d)| (row, f64::from(d)))
     }
+}
+
+impl Renderer {
+    /// The feature that one sees under a pixel among these tiles: its tile, its id and its distance from the eye, m. Where the
+    /// picture shows what lies beneath through all else, so does the pointer.
+    pub fn pick(&self, view: &View, [x, y]: [f32; 2], look: &Look, tiles: &[TileHandle]) -> Option<(TileHandle, String, f64)> {
+        let ray = view.ray(x, y);
+        let in_cut = |d: f64| look.mode == Mode::Cutaway && cut_holds(look, view.eye_in_enu + ray.as_dvec3() * d);
+        let nearest = |beneath: bool, there: &dyn Fn(f64) -> bool| {
+            let hit = |h: &TileHandle| {
+                let (ecef_from_tile, mesh) = self.mesh_of(*h)?;
+                mesh.hit(ecef_from_tile, view, ray, look.day, beneath, there).map(|(row, d)| (*h, row, d))
+            };
+            tiles.iter().filter_map(hit).min_by(|a, b| a.2.total_cmp(&b.2))
+        };
+        let below = || nearest(true, &|_| true);
+        let above = || nearest(false, &|d| !in_cut(d));
+        let (handle, row, d) = match look.mode {
+            Mode::Xray => below().or_else(above),
+            // The surface is a lid that is not drawn.
+            Mode::Below => below(),
+            Mode::Surface | Mode::Cutaway => {
+                // A cover lies in the ground that it is seen in.
+                let ground = self.ground_under(view, [x, y], look, tiles).map(|p| distance(view, p) + 0.5);
+                let below = below().filter(|b| ground.is_none_or(|g| b.2 <= g));
+                below.into_iter().chain(above()).min_by(|a, b| a.2.total_cmp(&b.2))
+            }
+        }?;
+        Some((handle, self.mesh_of(handle)?.1.ids.get(row as usize)?.clone(), d))
+    }
+    /// Ellipsoidal height of the drawn ground at `[lon_deg, lat_deg]`; `None` where none of these tiles has any.
+    pub fn ground_m(&self, [lon, lat]: [f64; 2], tiles: &[TileHandle]) -> Option<f64> {
+        const TOP_M: f64 = 9000.0;
+        const DEEP_M: f64 = -600.0;
+        let [from, to] = [TOP_M, DEEP_M].map(|h| DVec3::from(strata_model::ecef_from_geographic([lon, lat, h])));
+        let share = |h: &TileHandle| self.mesh_of(*h).and_then(|(frame, mesh)| mesh.ground(frame, from, to, &|_| true));
+        tiles.iter().filter_map(share).min_by(f64::total_cmp).map(|s| TOP_M + (DEEP_M - TOP_M) * s)
+    }
+    /// Where the ray through a pixel meets the drawn ground, `[lon_deg, lat_deg, height_m]`; an excavation has none.
+    pub fn ground_under(&self, view: &View, [x, y]: [f32; 2], look: &Look, tiles: &[TileHandle]) -> Option<[f64; 3]> {
+        const REACH_M: f64 = 60_000.0;
+        let ray = view.ray(x, y).as_dvec3();
+        let from = DVec3::from(view.eye_in_ecef);
+        let to = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + ray * REACH_M).to_array()));
+        let there = |s: f64| look.mode != Mode::Cutaway || !cut_holds(look, view.eye_in_enu + ray * (s * REACH_M));
+        let share = |h: &TileHandle| self.mesh_of(*h).and_then(|(frame, mesh)| mesh.ground(frame, from, to, &there));
+        let s = tiles.iter().filter_map(share).min_by(f64::total_cmp)?;
+        Some(geographic_from_ecef((from + (to - from) * s).to_array()))
+    }
+}
+
+/// From the eye to a place, `[lon_deg, lat_deg, ellipsoidal_height_m]`, m.
+pub(crate) fn distance(view: &View, place: [f64; 3]) -> f64 {
+    DVec3::from(strata_model::ecef_from_geographic(place)).distance(DVec3::from(view.eye_in_ecef))
 }
 
 /// Möller and Trumbore: the distance at which a ray meets a triangle, from either side.
@@ -170,11 +240,14 @@ mod tests {
         let m = DMat4::from_cols_array(&content.ecef_from_tile);
         let view = Camera::new(target, 100.0, 30.0, -60.0).view([800, 600]);
         let ray = view.ray(400.0, 300.0);
-        let (row, d) = mesh.hit(&m, &view, ray, 500).expect("a hit");
+        let (row, d) = mesh.hit(&m, &view, ray, 500, false, &|_| true).expect("a hit");
         // The upper square lies 10 m above the target: 10 / sin 60° nearer along the ray.
         assert!(row == 1 && (d - (100.0 - 10.0 / 60f64.to_radians().sin())).abs() < 1e-3, "{row} {d}");
-        let (row, d) = mesh.hit(&m, &view, ray, 1000).expect("a hit");
+        let (row, d) = mesh.hit(&m, &view, ray, 1000, false, &|_| true).expect("a hit");
         assert!(row == 0 && (d - 100.0).abs() < 1e-3, "{row} {d}");
-        assert!(mesh.hit(&m, &view, view.ray(5.0, 5.0), 500).is_none());
+        assert!(mesh.hit(&m, &view, view.ray(5.0, 5.0), 500, false, &|_| true).is_none());
+        // With the upper one taken away the lower is met.
+        let (row, _) = mesh.hit(&m, &view, ray, 500, false, &|d| d > 95.0).expect("a hit");
+        assert!(row == 0 && mesh.hit(&m, &view, ray, 500, true, &|_| true).is_none());
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::{Kind, Label, Look};
 use glam::{DVec2, DVec3};
+use strata_model::WorkingFrame;
 use strata_scene::{Mode, View};
 use strata_tiles::content::{Primitive, Role};
 
@@ -17,8 +18,13 @@ pub struct PlanGrid {
 }
 
 impl PlanGrid {
+    /// At a place in ECEF; none outside of the frame.
+    pub fn at(frame: &WorkingFrame, place_in_ecef: [f64; 3]) -> Option<Self> {
+        let [east_m, north_m, _] = frame.working_from_ecef(place_in_ecef).ok()?;
+        Some(Self { east_m, north_m, convergence_deg: frame.convergence_deg([east_m, north_m]).ok()? })
+    }
     /// Working metres of a place given east and north of the target (true north).
-    fn working_from_enu(&self, enu: DVec2) -> DVec2 {
+    pub(crate) fn working_from_enu(&self, enu: DVec2) -> DVec2 {
         DVec2::new(self.east_m, self.north_m) + DVec2::from_angle(-self.convergence_deg.to_radians()).rotate(enu)
     }
     fn enu_from_working(&self, working: DVec2) -> DVec2 {
@@ -54,7 +60,8 @@ pub(crate) fn words(view: &View, look: &Look, text_px: f32, halo: [u8; 3], ink: 
     let label = |text: String, at: [f32; 2], rank: i64| Label { ink, halo, ..Label::new(Kind::Ruler, text, at, text_px, rank) };
     match look.mode {
         Mode::Cutaway => ruler(view, look.cut_m, &on, &label),
-        Mode::Below => grid(view, look.grid, &on, &label),
+        // Lines without numbers are better than wrong ones.
+        Mode::Below => look.grid.map(|g| grid(view, g, &on, &label)).unwrap_or_default(),
         Mode::Surface | Mode::Xray => Vec::new(),
     }
 }

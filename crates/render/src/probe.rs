@@ -1,12 +1,15 @@
 //! Pointing and measuring exact to the geometry: what is answered is a corner, an edge, an axis or a face of the mesh that is
 //! drawn, in f64 ECEF or degrees, never the pixel's own place.
 
-use crate::{Renderer, TileHandle, pick::PickMesh};
+use crate::{
+    Look, Renderer, TileHandle,
+    pick::{PickMesh, distance},
+};
 use glam::{DMat4, DVec3, Vec2, Vec3};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use strata_model::geographic_from_ecef;
-use strata_scene::View;
+use strata_scene::{Mode, View};
 
 /// What a probe has found to hold on to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -96,12 +99,13 @@ fn meets(t: [Vec2; 3], lasso: &[Vec2]) -> bool {
 
 impl Renderer {
     /// What lies under a pixel, held to what is near it within `snap_px`: first corners, then edges or a pipe's axis.
-    pub fn probe(&self, view: &View, [x, y]: [f32; 2], day: i32, tiles: &[TileHandle], snap_px: f32) -> Option<Probe> {
-        let hit = self.pick(view, x, y, day, tiles);
-        let ground = self.ground_under(view, x, y, tiles);
+    pub fn probe(&self, view: &View, [x, y]: [f32; 2], look: &Look, tiles: &[TileHandle], snap_px: f32) -> Option<Probe> {
+        let hit = self.pick(view, [x, y], look, tiles);
+        let ground = self.ground_under(view, [x, y], look, tiles);
         let eye = DVec3::from(view.eye_in_ecef);
-        let far = |p: &[f64; 3]| DVec3::from(strata_model::ecef_from_geographic(*p)).distance(eye);
-        let Some((handle, id, d)) = hit.filter(|h| ground.as_ref().is_none_or(|g| h.2 <= far(g) + 0.5)) else {
+        // Where the ground is no cover, what is seen through it is meant.
+        let covers = matches!(look.mode, Mode::Surface | Mode::Cutaway);
+        let Some((handle, id, d)) = hit.filter(|h| !covers || ground.is_none_or(|g| h.2 <= distance(view, g) + 0.5)) else {
             return ground.map(|place| Probe { feature: None, place, snap: Snap::Ground });
         };
         let ahead = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + view.ray(x, y).as_dvec3()).to_array()));

@@ -16,7 +16,7 @@ use crate::{
 };
 use glam::{DMat4, DVec3, DVec4, Mat4, Vec3};
 use std::collections::{BTreeMap, BTreeSet};
-use strata_model::{ecef_from_geographic, geographic_from_ecef};
+use strata_model::geographic_from_ecef;
 use strata_scene::{Mode, View};
 use strata_tiles::content::{FeatureTable, Primitive, Role, TileContent};
 use wgpu::util::DeviceExt as _;
@@ -423,38 +423,6 @@ impl Renderer {
         }
         self.gpu.queue.submit([encoder.finish()]);
     }
-    /// The nearest feature under a pixel among these tiles: its tile, its id and its distance from the eye, m.
-    pub fn pick(&self, view: &View, x_px: f32, y_px: f32, day: i32, tiles: &[TileHandle]) -> Option<(TileHandle, String, f64)> {
-        let ray = view.ray(x_px, y_px);
-        let mut best: Option<(TileHandle, u32, f64)> = None;
-        for handle in tiles {
-            let Some(tile) = self.tiles.get(handle) else { continue };
-            if let Some((row, d)) = tile.pick.hit(&tile.ecef_from_tile, view, ray, day)
-                && best.is_none_or(|(_, _, nearest)| d < nearest)
-            {
-                best = Some((*handle, row, d));
-            }
-        }
-        let (handle, row, d) = best?;
-        Some((handle, self.tiles.get(&handle)?.pick.ids.get(row as usize)?.clone(), d))
-    }
-    /// Ellipsoidal height of the drawn ground at `[lon_deg, lat_deg]`; `None` where none of these tiles has any.
-    pub fn ground_m(&self, [lon, lat]: [f64; 2], tiles: &[TileHandle]) -> Option<f64> {
-        const TOP_M: f64 = 9000.0;
-        const DEEP_M: f64 = -600.0;
-        let (from, to) = (DVec3::from(ecef_from_geographic([lon, lat, TOP_M])), DVec3::from(ecef_from_geographic([lon, lat, DEEP_M])));
-        let share = |h: &TileHandle| self.tiles.get(h).and_then(|t| t.pick.ground(&t.ecef_from_tile, from, to));
-        tiles.iter().filter_map(share).min_by(f64::total_cmp).map(|s| TOP_M + (DEEP_M - TOP_M) * s)
-    }
-    /// Where the ray through a pixel meets the drawn ground, `[lon_deg, lat_deg, height_m]`.
-    pub fn ground_under(&self, view: &View, x_px: f32, y_px: f32, tiles: &[TileHandle]) -> Option<[f64; 3]> {
-        const REACH_M: f64 = 60_000.0;
-        let from = DVec3::from(view.eye_in_ecef);
-        let to = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + view.ray(x_px, y_px).as_dvec3() * REACH_M).to_array()));
-        let share = |h: &TileHandle| self.tiles.get(h).and_then(|t| t.pick.ground(&t.ecef_from_tile, from, to));
-        let s = tiles.iter().filter_map(share).min_by(f64::total_cmp)?;
-        Some(geographic_from_ecef((from + (to - from) * s).to_array()))
-    }
     /// Marks the feature of this id in every tile that has it or will have it; `None` marks none.
     pub fn select(&mut self, id: Option<&str>) {
         self.select_all(id.map(str::to_owned).into_iter().collect());
@@ -620,7 +588,7 @@ impl Renderer {
     pub fn draw_faded(&mut self, view: &View, look: &Look, tiles: &[(TileHandle, f32)]) -> FrameStats {
         let pit = match look.mode {
             Mode::Cutaway => Some(self.stage_at(view, pit(look.cut_m))),
-            Mode::Below => Some(self.stage_at(view, ceiling(look.grid))),
+            Mode::Below => Some(self.stage_at(view, ceiling(look.grid.unwrap_or_default()))),
             Mode::Surface | Mode::Xray => None,
         };
         // Under the ground there is no sky that could be hidden.
@@ -668,12 +636,11 @@ impl Renderer {
         let pit_number = pit.map(|_| list.len().saturating_sub(1));
         // What shows, in the order of roles: few changes of pipeline. The near before the far, which it hides, and upright
         // bodies before the ground, so that little is dressed that is then covered.
-        // A trunk of a third of a pixel is no picture of a trunk; stills have it all the same.
-        let still = self.quality == Quality::High;
+        // A trunk of a third of a pixel is no picture of a trunk.
         let seen = |k: usize| {
             let s = &spheres[k];
             let nearest = f64::from((s.centre.length() - s.radius).max(0.0));
-            s.in_view(view) && (still || list[k].1.role != Role::TreeTrunk || view.metres_per_px(nearest) < 0.9)
+            s.in_view(view) && (list[k].1.role != Role::TreeTrunk || view.metres_per_px(nearest) < 0.9)
         };
         let mut order: Vec<usize> = (0..list.len()).filter(|&k| Some(k) == pit_number || seen(k)).collect();
         let turn = |role: Role| match role {
@@ -701,7 +668,7 @@ impl Renderer {
                 // What leaves casts no shadow any more: its successor does.
                 let cast = |k: usize, m: &Mesh, fade: f32| casts(m.role) && fade >= 0.0 && !(pit.is_some() && k + 1 == list.len());
                 // A trunk's shadow is thinner than a texel of the far cascades.
-                let fine = |m: &Mesh| still || m.role != Role::TreeTrunk || cascade.texel_m < 0.5;
+                let fine = |m: &Mesh| m.role != Role::TreeTrunk || cascade.texel_m < 0.5;
                 let falls = |k: &usize| {
                     let (_, m, fade) = &list[*k];
                     cast(*k, m, *fade) && fine(m) && spheres[*k].in_cascade(cascade)
@@ -918,7 +885,7 @@ fn attachment(view: &wgpu::TextureView, clear: f32) -> wgpu::RenderPassDepthSten
 }
 
 /// What lies in the ground.
-fn under(role: Role) -> bool {
+pub(crate) fn under(role: Role) -> bool {
     matches!(role, Role::Pipe | Role::Well | Role::Fitting)
 }
 

@@ -67,6 +67,11 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         Mode::Cutaway => 2,
         Mode::Below => 3,
     };
+    // The eye in the city's plan, less whole tens of kilometres, and how its grid is turned; a turn of 9 says that there is none.
+    let plan = look.grid.map_or(Vec3::new(0.0, 0.0, 9.0), |g| {
+        let eye = g.working_from_enu(view.eye_in_enu.truncate()).map(|v| v.rem_euclid(10_000.0)).as_vec2();
+        eye.extend(g.convergence_deg.to_radians() as f32)
+    });
     Frame {
         clip: view.clip_from_enu_rel_eye.to_cols_array_2d(),
         shadow,
@@ -86,9 +91,9 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
             look.geoid_offset_m as f32,
         ),
         cut_hi: vec4(-view.eye_in_enu.as_vec3() + Vec3::new(look.cut_m[0], look.cut_m[1], 0.0) / 2.0, f32::from(u8::from(look.dim))),
-        right: vec4(view.right_in_enu * (tan_y * w / h), 0.0),
-        up: vec4(view.up_in_enu * tan_y, 0.0),
-        forward: vec4(view.forward_in_enu, 0.0),
+        right: vec4(view.right_in_enu * (tan_y * w / h), plan.x),
+        up: vec4(view.up_in_enu * tan_y, plan.y),
+        forward: vec4(view.forward_in_enu, plan.z),
         view_px: [w, h, 1.0 / w, 1.0 / h],
         terrain: [look.terrain_m[0], look.terrain_m[1], f32::from(u8::from(look.contours)), look.snow],
         windows: look.windows(),

@@ -1,9 +1,9 @@
 //! The twin in a browser's canvas: WebGPU where there is one, else WebGL 2. The page owns the loop and the network;
 //! this side says what it wants and draws what it has.
 
-use crate::{Kind, Label, Quality, Renderer, Stage, TileHandle, about_width, gpu::Gpu, place};
+use crate::{Kind, Label, PlanGrid, Quality, Renderer, Stage, TileHandle, about_width, gpu::Gpu, place};
 use serde::Deserialize;
-use strata_model::Instant;
+use strata_model::{Instant, WorkingFrame};
 use strata_scene::{Action, Anchor, Answer, Camera, Mode, Scene};
 use strata_tiles::decode_glb;
 use wasm_bindgen::prelude::*;
@@ -20,6 +20,11 @@ struct Options {
     /// `low`, `medium` or `high`.
     #[serde(default = "medium")]
     quality: Quality,
+    /// The city's own system of coordinates, and what ellipsoidal heights are more than heights in its datum.
+    #[serde(default)]
+    crs: Option<strata_model::Crs>,
+    #[serde(default)]
+    geoid_offset_m: f64,
     /// Water and flow stand still, as those want who asked for less motion.
     #[serde(default)]
     still: bool,
@@ -33,6 +38,7 @@ fn medium() -> Quality {
 pub struct Twin {
     renderer: Renderer,
     stage: Stage,
+    frame: Option<WorkingFrame>,
     last_ms: f64,
     drawn: usize,
     settled: bool,
@@ -75,10 +81,13 @@ impl Twin {
         let config = surface.get_default_config(&adapter, size[0], size[1]).ok_or_else(|| text("the canvas cannot be drawn on"))?;
         surface.configure(&gpu.device, &config);
         let renderer = Renderer::on(gpu, size, options.quality).map_err(text)?;
-        let stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 512 << 20);
+        let mut stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 512 << 20);
+        stage.look.geoid_offset_m = options.geoid_offset_m;
+        let frame = options.crs.and_then(|crs| WorkingFrame::new(crs, options.geoid_offset_m).ok());
         Ok(Twin {
             renderer,
             stage,
+            frame,
             last_ms: 0.0,
             drawn: 0,
             settled: false,
@@ -126,6 +135,7 @@ impl Twin {
         let (renderer, handles) = (&self.renderer, self.handles());
         self.stage.navigator.advance(dt, &|at| renderer.ground_m(at, &handles));
         let view = self.stage.navigator.camera.view(self.renderer.size());
+        self.stage.look.grid = self.frame.as_ref().and_then(|f| PlanGrid::at(f, view.enu.origin_in_ecef));
         let update = self.stage.stream.update(&view, now_ms / 1000.0);
         for handle in update.evict {
             self.renderer.release(handle);
@@ -190,11 +200,13 @@ impl Twin {
         };
         self.stage.navigator.set(camera);
     }
-    /// JSON `{target, distance_m, heading_deg, pitch_deg, gait, time_held}`.
+    /// JSON `{target, plan, distance_m, heading_deg, pitch_deg, gait, time_held}`; `plan` is the target in the city's own frame,
+    /// east, north and height in its datum, m, or null.
     pub fn camera(&self) -> String {
         let n = &self.stage.navigator;
         let c = &n.camera;
-        serde_json::json!({ "target": c.target, "distance_m": c.distance_m, "heading_deg": c.heading_deg, "pitch_deg": c.pitch_deg,
+        let plan = self.frame.as_ref().and_then(|f| f.working_from_ecef(strata_model::ecef_from_geographic(c.target)).ok());
+        serde_json::json!({ "target": c.target, "plan": plan, "distance_m": c.distance_m, "heading_deg": c.heading_deg, "pitch_deg": c.pitch_deg,
             "gait": format!("{:?}", n.gait).to_lowercase(), "time_held": n.time_held })
         .to_string()
     }
@@ -209,7 +221,7 @@ impl Twin {
     /// Nearer (< 1) or farther, towards what lies under a pixel of the canvas.
     pub fn zoom(&mut self, factor: f64, x: f32, y: f32) {
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        let under = self.renderer.ground_under(&view, x, y, &self.handles()).filter(|_| !self.stage.navigator.is_below());
+        let under = self.renderer.ground_under(&view, [x, y], &self.stage.look, &self.handles()).filter(|_| !self.stage.navigator.is_below());
         self.stage.navigator.zoom(factor, under);
     }
     /// A key goes down. `null`: not one of ours; `""`: the camera moves; else what is asked of the page:
@@ -253,6 +265,10 @@ impl Twin {
     pub fn hover(&mut self, id: &str) -> bool {
         self.renderer.hover((!id.is_empty()).then_some(id))
     }
+    /// `[lon_deg, lat_deg]` of a place in the city's own frame, m.
+    pub fn geographic(&self, east_m: f64, north_m: f64) -> Option<Vec<f64>> {
+        self.frame.as_ref()?.geographic_from_working([east_m, north_m]).ok().map(|p| p.to_vec())
+    }
     /// A flight, as long as `seconds`; with none, a jump.
     pub fn fly_to(&mut self, lon: f64, lat: f64, h: f64, distance_m: f64, seconds: f64) {
         let c = &self.stage.navigator.camera;
@@ -264,7 +280,7 @@ impl Twin {
     /// JSON `{layer, id, place, snap}`: what lies under a pixel, held to corners, edges and axes within `snap_px`.
     pub fn probe(&self, x: f32, y: f32, snap_px: f32) -> Option<String> {
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        let p = self.renderer.probe(&view, [x, y], self.stage.look.day, &self.handles(), snap_px)?;
+        let p = self.renderer.probe(&view, [x, y], &self.stage.look, &self.handles(), snap_px)?;
         let (layer, id) = p.feature.map_or((None, None), |(h, id)| (self.layer_of.get(&h).cloned(), Some(id)));
         Some(serde_json::json!({ "layer": layer, "id": id, "place": p.place, "snap": p.snap }).to_string())
     }
@@ -385,7 +401,7 @@ impl Twin {
     /// JSON `{layer, id, distance_m}` of what lies under a pixel, or nothing.
     pub fn pick(&self, x: f32, y: f32) -> Option<String> {
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        let (handle, id, distance_m) = self.renderer.pick(&view, x, y, self.stage.look.day, &self.handles())?;
+        let (handle, id, distance_m) = self.renderer.pick(&view, [x, y], &self.stage.look, &self.handles())?;
         let layer = self.layer_of.get(&handle).cloned().unwrap_or_default();
         Some(serde_json::json!({ "layer": layer, "id": id, "distance_m": distance_m }).to_string())
     }
@@ -412,7 +428,7 @@ impl Twin {
                 words.push(Label { apart_px: 1.0, ..Label::new(Kind::Place, p.text, at, size_px, p.rank) });
             }
         }
-        let seen = |l: &Label| l.far_m.is_none_or(|far| !self.renderer.hides(&view, self.stage.look.day, &shown, l.at, far));
+        let seen = |l: &Label| l.far_m.is_none_or(|far| !self.renderer.hides(&view, &self.stage.look, &shown, l.at, far));
         let mut placed = place(words, self.renderer.size(), &about_width, &seen);
         placed.truncate(most as usize);
         serde_json::to_string(&placed).map_err(text)

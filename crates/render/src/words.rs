@@ -392,11 +392,11 @@ impl Renderer {
     }
 
     /// Whether the ground or a body hides a point at this pixel and distance along the view axis.
-    pub fn hides(&self, view: &View, day: i32, tiles: &[TileHandle], at: [f32; 2], far_m: f32) -> bool {
+    pub fn hides(&self, view: &View, look: &Look, tiles: &[TileHandle], at: [f32; 2], far_m: f32) -> bool {
         let ray = view.ray(at[0], at[1]);
         let along = far_m / ray.dot(view.forward_in_enu).max(1e-3);
         let near = along - (along * 0.01).max(2.0);
-        if self.pick(view, at[0], at[1], day, tiles).is_some_and(|(_, _, d)| (d as f32) < near) {
+        if self.pick(view, at, look, tiles).is_some_and(|(_, _, d)| (d as f32) < near) {
             return true;
         }
         let ahead = view.enu.ecef_from_local((view.eye_in_enu + ray.as_dvec3() * 1000.0).to_array());
@@ -436,7 +436,7 @@ impl Renderer {
 }
 
 /// Whether a point, east, north, up at the target, lies in the excavation.
-fn cut_holds(look: &Look, p: DVec3) -> bool {
+pub(crate) fn cut_holds(look: &Look, p: DVec3) -> bool {
     let half = look.cut_m.map(|v| f64::from(v) / 2.0);
     p.x.abs() < half[0] && p.y.abs() < half[1] && p.z > -2.0 * half[2]
 }

@@ -8,6 +8,7 @@
 //!   missing one.
 //! - `content`, `threed`: vector tiles, 3D Tiles, terrain pictures and styles, also for callers in the same process.
 //! - `ogc`, `items`: OGC API Features and Tiles; `crs`, `geojson`: coordinates on their way in and out.
+//! - `search`: features by name, address, code or id.
 //! - `features`: a layer as GeoJSON for callers in the same process.
 //! - `processes`: OGC API Processes over the analyses of the house.
 //! - `api`, `proposals`: what the viewer asks: the city, cards, versions, proposals, the audit log.
@@ -41,6 +42,7 @@ mod reply;
 mod report;
 mod router;
 mod routes;
+mod search;
 mod sta;
 mod state;
 mod stream;

@@ -1,7 +1,7 @@
 //! Every door there is.
 
 use crate::{
-    Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals,
+    Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals, search,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
     report, sta,
 };
@@ -147,6 +147,7 @@ pub const ROUTES: &[Route] = &[
     get("/styles", &[], JSON, api::address, "Scenes"),
     get("/styles/{scene}", &[], JSON, api::address, "A scene as a MapLibre style: {scene}.json"),
     get("/api/city", &[], JSON, api::city, "The city, its layers and their changes through time"),
+    get("/api/search", &["q", "limit"], JSON, search::search, "Features by name, address, code or id, the likeliest first"),
     get("/api/features/{layer}/{id}", &["v"], JSON, api::card, "A feature's card"),
     get("/api/versions", &[], JSON, api::versions, "Versions of the record"),
     get("/api/versions/{a}/diff/{b}", &["layer"], JSON, api::diff, "What differs between two versions"),

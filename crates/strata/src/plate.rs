@@ -73,7 +73,7 @@ impl Sheet {
             words.extend(places(shown, self.text_px)?);
         }
         let width = |text: &str, size: f32| self.faces.regular.width(text, size);
-        let seen = |l: &Label| l.far_m.is_none_or(|far_m| !shown.renderer.hides(shown.view, shown.look.day, &picture.tiles, l.at, far_m));
+        let seen = |l: &Label| l.far_m.is_none_or(|far_m| !shown.renderer.hides(shown.view, shown.look, &picture.tiles, l.at, far_m));
         let placed = strata_render::place(words, picture.size, &width, &seen);
         strata_render::write_labels(&mut picture.rgba, picture.size, &self.faces, &placed)?;
         let plate = self.plate(shown, &picture.tiles)?;

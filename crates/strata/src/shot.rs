@@ -70,8 +70,7 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
         look.terrain_m = b;
     }
     look.geoid_offset_m = state.frame.geoid_offset_m;
-    let [east_m, north_m, _] = state.frame.working_from_ecef(view.enu.origin_in_ecef)?;
-    look.grid = PlanGrid { east_m, north_m, convergence_deg: state.frame.convergence_deg([east_m, north_m])? };
+    look.grid = PlanGrid::at(&state.frame, view.enu.origin_in_ecef);
     let mut stream = Stream::new(BUDGET_BYTES);
     let scope = Scope::everything();
     let known: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();

@@ -113,13 +113,7 @@ pub fn run(command: &View) -> Result<ExitCode, Failure> {
         layers,
         terrain_m: crate::shot::terrain_heights(&state),
         geoid_offset_m: state.frame.geoid_offset_m,
-        // Outside of the working CRS there is no grid to show.
-        grid: Box::new(move |ecef| {
-            let frame = &grid_from.frame;
-            let plan = frame.working_from_ecef(ecef).ok();
-            let turned = plan.and_then(|[e, n, _]| Some((e, n, frame.convergence_deg([e, n]).ok()?)));
-            turned.map_or_else(PlanGrid::default, |(east_m, north_m, convergence_deg)| PlanGrid { east_m, north_m, convergence_deg })
-        }),
+        grid: Box::new(move |ecef| PlanGrid::at(&grid_from.frame, ecef)),
         changes: changes(&state, &scope)?,
         fetch: Arc::new(move |url| {
             let scope = Scope::everything();

@@ -157,3 +157,28 @@ async fn the_viewer_learns_what_it_asks() {
     assert_eq!(city.keeper("/api/versions/1/diff/2?layer=pipes").await.json()["layers"][0]["removed"], json!(["PIPE-2"]));
     assert_eq!(city.get("/api/versions/1/diff/3").await.status, 404);
 }
+
+#[tokio::test]
+async fn features_are_found_by_name_and_by_id_and_hidden_ones_are_not() {
+    let city = city();
+    let got = async |q: &str| city.get(&format!("/api/search?q={q}")).await.json();
+    let by = |v: &Value| -> Vec<(String, String)> {
+        let text = |h: &Value, k: &str| h[k].as_str().expect("text").to_owned();
+        v["hits"].as_array().expect("hits").iter().map(|h| (text(h, "layer"), text(h, "id"))).collect()
+    };
+    // 地点1 itself before 地点10 … 地点19.
+    let found = got("%E5%9C%B0%E7%82%B9%201").await;
+    assert_eq!((found["total"].as_u64(), &by(&found)[0]), (Some(11), &("places".into(), "p01".into())), "{found}");
+    assert!((found["hits"][0]["place"][1].as_f64().expect("a latitude") - 43.9).abs() < 0.1);
+    let one = got("b1").await;
+    assert_eq!((by(&one), &one["hits"][0]["by"]), (vec![("buildings".into(), "b1".into())], &json!("id")));
+    // The owner of b1 is hidden from the public, and pipes are.
+    assert_eq!(got("mr%20hidden").await["total"], 0);
+    let pipe = city.keeper("/api/search?q=PIPE-0").await.json();
+    assert_eq!((got("PIPE-0").await["total"].as_u64(), by(&pipe)), (Some(0), vec![("pipes".into(), "PIPE-0".into())]));
+    let few = got("%E5%9C%B0%E7%82%B9&limit=3").await;
+    assert_eq!((few["total"].as_u64(), few["hits"].as_array().map(Vec::len)), (Some(25), Some(3)));
+    for bad in ["", "%20", "%2E%2E"] {
+        assert_eq!(city.get(&format!("/api/search?q={bad}")).await.status, 400, "{bad}");
+    }
+}
