@@ -137,10 +137,10 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
         let frost = band(abs(depth - 1.69), -1.0, max(0.035, 0.8 * w), w) * step(fract(v.uv.x / 1.2), 0.6);
         c = mix(c, srgb(11.0, 98.0, 184.0), frost);
         let end = min(v.uv.x, v.uv.z - v.uv.x);
-        let staff = band(end, 0.10, 0.46, wx) * step(depth, 6.0);
+        let staff = band(end, 0.10, 0.46, wx) * step(depth, floor(v.uv.w));
         let field = select(srgb(24.0, 26.0, 30.0), srgb(246.0, 246.0, 242.0), fract(depth) < 0.5);
         c = mix(c, field, staff);
-        let edge = band(abs(end - 0.28), 0.16, 0.20, wx) * step(depth, 6.0);
+        let edge = band(abs(end - 0.28), 0.16, 0.20, wx) * step(depth, floor(v.uv.w));
         c = mix(c, srgb(24.0, 26.0, 30.0), edge);
         c = mix(c, srgb(255.0, 213.0, 0.0), band(depth, -1.0, max(0.06, 1.5 * w), w));
     }

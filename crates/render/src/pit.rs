@@ -82,13 +82,11 @@ fn ruler(view: &View, size_m: [f32; 3], on: On<'_>, label: Write<'_>) -> Vec<Lab
     {
         // Just beside the staff, which ends 0.48 m from the corner.
         let at = corner + way.normalize_or_zero() * 1.05;
-        for metre in 0..=6 {
+        let deepest = depth.clamp(0.0, 40.0).floor() as i32;
+        for metre in 0..=deepest {
             let z = -f64::from(metre);
-            if -z > depth {
-                break;
-            }
             if let Some((p, _)) = on(at.extend(z)) {
-                let text = if metre == 6 { "6 m".to_owned() } else { metre.to_string() };
+                let text = if metre == deepest { format!("{metre} m") } else { metre.to_string() };
                 // Where not every number finds room, the even ones do.
                 let even = if metre % 2 == 0 { 0 } else { 50 };
                 out.push(label(text, p, 100 + even + 10 * k as i64 + i64::from(metre)));
