@@ -2,6 +2,10 @@
 //! more from the features themselves.
 
 use serde_json::{Value, json};
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 use strata_tests::{judge, server};
 
 fn metres(a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -59,7 +63,8 @@ fn the_page_measures_selects_moves_and_comes_back() {
     let pipes = s.json("/ogc/collections/pipes/items?bbox=125.3160,43.8740,125.3210,43.8790&limit=3000");
     let (a, b) = crossing(pipes["features"].as_array().expect("features"));
     let sensors = s.json("/ogc/collections/sensors/items?datetime=2026-06-21T02:00:00Z&resultType=hits&limit=1");
-    let plan = json!({ "pair": [a["id"], b["id"]], "a": line(&a), "b": line(&b) });
+    let street = "人民大街";
+    let plan = json!({ "pair": [a["id"], b["id"]], "a": line(&a), "b": line(&b), "street": street });
     let seen = judge("planner.mjs", &[&s.url, &s.token, &plan.to_string()]);
     println!("{seen}");
     assert_eq!(seen["errors"], json!([]), "{seen}");
@@ -80,6 +85,23 @@ fn the_page_measures_selects_moves_and_comes_back() {
     // The gap of two pipes, by the analysis on the page and by brute force here.
     let gap = seen["clearance"]["gap_m"].as_f64().expect("a gap");
     assert!((gap - gap_m(&a, &b)).abs() < 0.01, "{gap} where {} is by brute force: {seen}", gap_m(&a, &b));
+    // What the search found is that street, the camera stands over it, and the page's plan coordinates are PROJ's.
+    let first = s.json("/api/search?q=%E4%BA%BA%E6%B0%91%E5%A4%A7%E8%A1%97")["hits"][0].clone();
+    assert_eq!((first["layer"].as_str(), first["name"].as_str()), (Some("roads"), Some(street)));
+    let target = [0, 1].map(|k| seen["search"]["target"][k].as_f64().expect("a target"));
+    assert!(metres(target, [0, 1].map(|k| first["place"][k].as_f64().expect("a place"))) < 1.0, "{seen}");
+    let mut asked = Command::new("gdaltransform")
+        .args(["-s_srs", "EPSG:4326", "-t_srs", "EPSG:4551", "-output_xy"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gdaltransform");
+    writeln!(asked.stdin.take().expect("a pipe"), "{} {}", target[0], target[1]).expect("written");
+    let said = String::from_utf8(asked.wait_with_output().expect("an answer").stdout).expect("text");
+    let said: Vec<f64> = said.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    let plan = [0, 1].map(|k| seen["search"]["plan"][k].as_f64().expect("a plan"));
+    assert!((said[0] - plan[0]).hypot(said[1] - plan[1]) < 0.01, "{plan:?} where PROJ says {said:?}");
+    assert!(seen["search"]["card"].as_str().is_some_and(|c| !c.is_empty()), "{seen}");
     // Every sensor is in exactly one symbol.
     assert_eq!(seen["icons"]["sum"], sensors["numberMatched"], "{seen}");
     assert_eq!(seen["icons"]["ids"], seen["icons"]["sum"], "one and the same counted twice: {seen}");

@@ -155,7 +155,9 @@ async function worked() {
         const { twin } = window.strata;
         for (let i = 1; i < 60; i++) {
           const p = twin.onScreen(axis[0].map((v, n) => v + ((axis[1][n] - v) * i) / 60));
-          if (p && twin.probe(...p)?.id === id) return p;
+          const box = document.getElementById('twin').getBoundingClientRect();
+          const bare = p && document.elementFromPoint(box.left + p[0], box.top + p[1])?.id === 'twin';
+          if (bare && twin.probe(...p)?.id === id) return p;
         }
         return null;
       }, [axis, plan.pair[k]]);
@@ -164,8 +166,29 @@ async function worked() {
     }
     await until(page, "document.querySelectorAll('[data-testid=measure] dd').length >= 1", 60_000);
     out.clearance = { gap_m: parseFloat(await page.locator('[data-testid=measure] dd').first().innerText().catch(() => 'NaN')) };
+    // A street is found by its name and flown to, by keyboard alone.
+    await page.goto(`${url}/?scene=planner&camera=${cbd},900,0,-50&t=2026-06-21`);
+    await ready(page);
+    await page.locator('#twin').focus();
+    await page.keyboard.press('/');
+    await page.keyboard.type(plan.street);
+    await until(page, "document.querySelectorAll('#found li').length > 0", 20_000);
+    await page.keyboard.press('Enter');
+    // Flown to, and come to rest.
+    for (let last = '', k = 0; k < 40; k++) {
+      await page.waitForTimeout(1000);
+      const now = await evaluate(() => window.strata.twin.camera().target.join());
+      if (now === last && !now.startsWith('125.3186,43.8866,')) break;
+      last = now;
+    }
+    await until(page, "!!document.querySelector('[data-testid=card] h2')", 20_000);
+    out.search = await evaluate(() => ({ target: window.strata.twin.camera().target, plan: window.strata.twin.camera().plan, card: document.querySelector('[data-testid=card] h2')?.innerText }));
     // Sensors, gathered.
     await page.goto(`${url}/?scene=overlay-icons`);
+    await ready(page);
+    // From where the whole district is in view.
+    await evaluate(() => { const c = window.strata.twin.camera(); window.strata.twin.setCamera({ ...c, distance_m: 12000, pitch_deg: -80 }); });
+    await page.waitForTimeout(500);
     await ready(page);
     out.icons = await evaluate(() => {
       const g = window.strata.twin.gathered('sensors');
@@ -178,10 +201,12 @@ async function worked() {
     await until(page, 'window.strataFirstPictureMs > 0', 120_000);
     return page.evaluate("document.getElementById('twin').width === 2 * document.getElementById('twin').clientWidth");
   }, { deviceScaleFactor: 2 });
+  // A browser with neither WebGPU nor WebGL says so in words.
   result.no_adapter_said = await withPage({ width: 700, height: 460 }, async (page) => {
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
     await page.goto(`${url}/#token=${token}`);
     return until(page, "/WebGPU/.test(document.querySelector('.notice')?.innerText ?? '')", 60_000);
-  }, {}, ['--disable-3d-apis', '--disable-features=WebGPU']);
+  }, {}, ['--disable-3d-apis']);
   console.log(JSON.stringify(result));
 }
 
