@@ -127,7 +127,15 @@ fn a_small_change_is_caught() {
 fn water_main(server: &Server) -> String {
     let found = server.json("/ogc/collections/pipes/items?bbox=125.3186,43.8758,125.3192,43.8763&limit=200");
     let features = found["features"].as_array().expect("features");
-    let main = features.iter().find(|f| f["properties"]["class"] == "JS").expect("a water main at the crossing");
+    // The one that shows most: the longest of the widest, no branch to a hydrant.
+    let shows = |f: &serde_json::Value| {
+        let c = f["geometry"]["coordinates"].as_array().expect("a line");
+        let at = |i: usize, k: usize| c[i][k].as_f64().expect("a number");
+        let last = c.len() - 1;
+        (at(0, 0) - at(last, 0)).hypot(at(0, 1) - at(last, 1)) * f["properties"]["dn_mm"].as_f64().unwrap_or(0.0)
+    };
+    let mains = features.iter().filter(|f| f["properties"]["class"] == "JS");
+    let main = mains.max_by(|a, b| shows(a).total_cmp(&shows(b))).expect("a water main at the crossing");
     main["id"].as_str().expect("an id").to_owned()
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -43,8 +44,9 @@ impl Drop for Guard {
 
 fn mosquitto(s: &Server, program: &str, topic: &str, more: &[&str]) -> Command {
     let (host, port) = s.mqtt.as_deref().and_then(|a| a.rsplit_once(':')).expect("an MQTT door");
-    let mut c = Command::new(program);
-    c.args(["-h", host, "-p", port, "-u", "sensor", "-P", &s.token, "-V", "311", "-t", topic]).args(more);
+    // What it says comes at once, though no terminal listens.
+    let mut c = Command::new("stdbuf");
+    c.args(["-oL", program, "-h", host, "-p", port, "-u", "sensor", "-P", &s.token, "-V", "311", "-t", topic]).args(more);
     c
 }
 
@@ -58,16 +60,18 @@ fn mosquitto_publishes_and_subscribes() {
     assert_eq!(endpoint, s.mqtt.as_deref().map(|m| format!("mqtt://{m}")).as_deref());
     let id = s.json("/sta/v1.1/Datastreams?$top=1&$select=id")["value"][0]["@iot.id"].as_str().expect("a sensor").to_owned();
     let topic = format!("v1.1/Datastreams('{id}')/Observations");
-    let ear =
-        mosquitto(&s, "mosquitto_sub", &topic, &["-C", "2", "-W", "20"]).stdout(Stdio::piped()).spawn().expect("mosquitto_sub starts");
-    sleep(Duration::from_millis(500));
+    let mut ear =
+        mosquitto(&s, "mosquitto_sub", &topic, &["-d", "-C", "2", "-W", "60"]).stdout(Stdio::piped()).spawn().expect("mosquitto_sub starts");
+    let mut said = BufReader::new(ear.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    // Nothing is published before it listens.
+    assert!(said.any(|l| l.starts_with("Subscribed")), "mosquitto_sub is not subscribed");
     for (qos, result) in [("1", 0.31), ("2", 0.32)] {
         let payload = json!({ "result": result, "phenomenonTime": format!("2026-01-20T06:0{qos}:00Z") }).to_string();
         let out = mosquitto(&s, "mosquitto_pub", &topic, &["-q", qos, "-m", &payload]).output().expect("mosquitto_pub starts");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
-    let heard = ear.wait_with_output().expect("it ends after two");
-    let heard: Vec<Value> = String::from_utf8_lossy(&heard.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let heard: Vec<Value> = said.filter(|l| l.starts_with('{')).map(|l| serde_json::from_str(&l).expect("JSON")).collect();
+    ear.wait().expect("it ends after two");
     assert_eq!(heard.iter().map(|o| o["result"].clone()).collect::<Vec<_>>(), [json!(0.31), json!(0.32)]);
     let kept = s.json(&format!("/sta/v1.1/Datastreams('{id}')/Observations?$count=true"));
     assert_eq!((&kept["@iot.count"], &kept["value"][0]["@iot.id"]), (&json!(2), &heard[0]["@iot.id"]));

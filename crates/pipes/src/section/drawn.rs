@@ -51,14 +51,9 @@ pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str, pape
 
     // Frame of heights.
     d.text("TITLE", BLACK, [width / 2.0, 10.0], 5.0, Anchor::Middle, title);
-    let step = if tall > 400.0 {
-        5.0
-    } else if (hi - lo) > 20.0 {
-        2.0
-    } else {
-        1.0
-    };
-    let mut z = lo;
+    // Figures of 2.5 mm stand clear of each other, on whole multiples of the step.
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|s| s * k * exaggeration >= 4.0).unwrap_or(20.0);
+    let mut z = (lo / step).ceil() * step;
     while z <= hi + 1e-9 {
         let y = d.at(0.0, z)[1];
         d.line("GRID", pen(GREY, 0.08), vec![[LEFT_MM, y], [right, y]]);
