@@ -154,7 +154,13 @@ fn bare(row: u32) -> Feature {
         return matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy);
     }
     let paper = vec3f(242.0, 239.0, 232.0) / 255.0;
-    return vec4f(linear(mix(paper, f.colour.rgb, 0.7)), 0.0);
+    let swatch = mix(paper, f.colour.rgb, 0.7);
+    if is_chosen(f) {
+        // Hatched: its own colour stays to be read between the lines.
+        let line = band(fract((v.clip.x + v.clip.y) / 14.0), 0.0, 0.36, 0.1);
+        return vec4f(linear(mix(swatch, vec3f(0.09, 0.13, 0.16), line * 0.85)), 0.0);
+    }
+    return vec4f(linear(swatch), 0.0);
 }
 
 @fragment fn fs_tree(v: Vertex) -> @location(0) vec4f {

@@ -60,8 +60,10 @@ fn mosquitto_publishes_and_subscribes() {
     assert_eq!(endpoint, s.mqtt.as_deref().map(|m| format!("mqtt://{m}")).as_deref());
     let id = s.json("/sta/v1.1/Datastreams?$top=1&$select=id")["value"][0]["@iot.id"].as_str().expect("a sensor").to_owned();
     let topic = format!("v1.1/Datastreams('{id}')/Observations");
-    let mut ear =
-        mosquitto(&s, "mosquitto_sub", &topic, &["-d", "-C", "2", "-W", "60"]).stdout(Stdio::piped()).spawn().expect("mosquitto_sub starts");
+    let mut ear = mosquitto(&s, "mosquitto_sub", &topic, &["-d", "-C", "2", "-W", "60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("mosquitto_sub starts");
     let mut said = BufReader::new(ear.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     // Nothing is published before it listens.
     assert!(said.any(|l| l.starts_with("Subscribed")), "mosquitto_sub is not subscribed");

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Draws the pictures of the documentation and the references of the picture tests anew: pictures.sh STRATA [SCENE… | PAGE…]
-# Scenes are drawn by the program; pages (15 to 18) by a browser over the served city, with the client in viewer/dist.
+# Scenes are drawn by the program; pages (13, 15 to 18) by a browser over the served city, with the client in viewer/dist.
 # The city is made for it, so that references never come from an older one.
 set -euo pipefail
 strata=$1; shift
@@ -8,11 +8,11 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 "$strata" demo --no-serve --dir "$work/city" >/dev/null
 mkdir -p "$root/docs/img" "$root/tests/golden"
-pages=(15-pipes-survey 16-pipes-permit 17-pipes-burst 18-section)
+pages=(13-planner 15-pipes-survey 16-pipes-permit 17-pipes-burst 18-section)
 scenes=("$@")
 [ $# -gt 0 ] && pages=()
-for name in "$@"; do case $name in 1[5-8]-*) pages+=("$name") ;; esac; done
-for i in "${!scenes[@]}"; do case ${scenes[i]} in 1[5-8]-*) unset "scenes[i]" ;; esac; done
+for name in "$@"; do case $name in 13-* | 1[5-8]-*) pages+=("$name") ;; esac; done
+for i in "${!scenes[@]}"; do case ${scenes[i]} in 13-* | 1[5-8]-*) unset "scenes[i]" ;; esac; done
 [ $# -gt 0 ] || for file in "$root"/scenes/[0-9]*.json; do scenes+=("$(basename "$file" .json)"); done
 for name in "${scenes[@]}"; do
   "$strata" shot "$work/city" "$name" -o "$root/docs/img/$name.png" --size 1280x720 --frame
@@ -24,4 +24,8 @@ done
 served=$!; trap 'kill "$served"; rm -rf "$work"' EXIT
 until grep -q ^token= "$work/served"; do sleep 0.2; done
 url=$(sed -n 's|^url=\(.*\)/#.*|\1|p' "$work/served"); token=$(sed -n 's/^token=//p' "$work/served")
-node "$root/tests/web/pictures.mjs" "$url" "$token" "$work/delivery" "$root/docs/img" "${pages[@]}"
+others=()
+for name in "${pages[@]}"; do
+  if [ "$name" = 13-planner ]; then node "$root/tests/web/planner.mjs" "$url" "$token" '{}' "$root/docs/img/$name.png"; else others+=("$name"); fi
+done
+[ ${#others[@]} -eq 0 ] || node "$root/tests/web/pictures.mjs" "$url" "$token" "$work/delivery" "$root/docs/img" "${others[@]}"

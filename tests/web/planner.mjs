@@ -9,10 +9,15 @@ const ready = (page, ms = 240_000) => until(page, 'window.strata?.ready()', ms);
 
 async function dressed() {
   await withPage({ width: 1600, height: 1000 }, async (page) => {
-    await page.goto(`${url}/?scene=planner&camera=${cbd},1050,318,-34&t=2026-06-21#token=${token}`);
+    await page.goto(`${url}/#token=${token}`);
     await ready(page);
+    const get = (path) => page.evaluate(async (p) => (await fetch(p, { headers: { accept: 'application/json' } })).json(), path);
     await page.evaluate("localStorage.setItem('strata.lang', 'zh'); localStorage.setItem('strata.theme', 'light')");
-    await page.goto(`${url}/?scene=planner&camera=${plan.camera ?? `${cbd},1050,318,-34`}&t=2026-06-21&on=parcels${plan.sel ? `&sel=${plan.sel}` : ''}`);
+    // The parcel that is to be built on, with its indices.
+    const at = (await get('/api/city')).anchors.find((a) => a.name === 'plan-parcel').position;
+    const [lon, lat] = at;
+    const parcel = (await get(`/ogc/collections/parcels/items?bbox=${lon - 1e-5},${lat - 1e-5},${lon + 1e-5},${lat + 1e-5}&limit=1`)).features[0]?.id;
+    await page.goto(`${url}/?scene=planner&camera=${lon.toFixed(7)},${lat.toFixed(7)},${at[2].toFixed(2)},700,200,-30&t=2026-06-21&on=parcels${parcel ? `&sel=parcels:${parcel}` : ''}`);
     await ready(page);
     await page.waitForTimeout(1500);
     await ready(page);

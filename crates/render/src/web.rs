@@ -221,7 +221,8 @@ impl Twin {
     /// Nearer (< 1) or farther, towards what lies under a pixel of the canvas.
     pub fn zoom(&mut self, factor: f64, x: f32, y: f32) {
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        let under = self.renderer.ground_under(&view, [x, y], &self.stage.look, &self.handles()).filter(|_| !self.stage.navigator.is_below());
+        let under =
+            self.renderer.ground_under(&view, [x, y], &self.stage.look, &self.handles()).filter(|_| !self.stage.navigator.is_below());
         self.stage.navigator.zoom(factor, under);
     }
     /// A key goes down. `null`: not one of ours; `""`: the camera moves; else what is asked of the page:

@@ -1,9 +1,9 @@
 //! Every door there is.
 
 use crate::{
-    Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals, search,
+    Ask, CityState, Problem, Reply, api, cases, items, ogc, openapi, pages, processes, proposals,
     reply::{GEOJSON, HTML, JSON, MVT, OPENAPI},
-    report, sta,
+    report, search, sta,
 };
 use crate::{
     alarm,
