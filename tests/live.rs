@@ -3,21 +3,13 @@
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread::sleep,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use strata_tests::{Server, district, scratch};
-
-/// A copy of the district for a test that writes.
-fn own_city(name: &str) -> PathBuf {
-    let to = scratch(name).join("city");
-    let out = Command::new("cp").args(["-r", "--reflink=auto"]).arg(district()).arg(&to).output().expect("cp starts");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    to
-}
+use strata_tests::{Server, district_copied};
 
 fn post(agent: &ureq::Agent, s: &Server, path: &str, body: &Value) -> (u16, String) {
     let mut answer = agent
@@ -52,7 +44,7 @@ fn mosquitto(s: &Server, program: &str, topic: &str, more: &[&str]) -> Command {
 
 #[test]
 fn mosquitto_publishes_and_subscribes() {
-    let s = Server::start_with(&own_city("mqtt"), &["--mqtt", "127.0.0.1:0"]);
+    let s = Server::start_with(&district_copied("mqtt"), &["--mqtt", "127.0.0.1:0"]);
     let root = s.json("/sta/v1.1");
     let endpoint =
         root["serverSettings"]["http://www.opengis.net/spec/iot_sensing/1.1/req/receive-updates-via-mqtt/receive-updates"]["endpoints"][0]
@@ -84,7 +76,7 @@ fn mosquitto_publishes_and_subscribes() {
 /// `strata serve --live`: readings come by themselves, and the stream tells of them.
 #[test]
 fn a_synthetic_city_lives() {
-    let city = own_city("lives");
+    let city = district_copied("lives");
     let s = Server::start_with(&city, &["--live"]);
     let mut curl = Command::new("curl");
     curl.args([
@@ -122,7 +114,7 @@ fn rss_mib(pid: u32) -> u64 {
 #[test]
 fn five_thousand_a_second_are_kept_and_survive_a_kill() {
     let seconds: u64 = std::env::var("STRATA_LIVE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(5);
-    let city = own_city("many");
+    let city = district_copied("many");
     let s = Server::start(&city);
     let ids: Vec<String> = s.json("/sta/v1.1/Datastreams?$top=500&$select=id")["value"]
         .as_array()

@@ -65,6 +65,14 @@ pub fn district() -> &'static Path {
     })
 }
 
+/// A copy of the district for a test that writes.
+pub fn district_copied(name: &str) -> PathBuf {
+    let to = scratch(name).join("city");
+    let out = Command::new("cp").args(["-a", "--reflink=auto"]).arg(district()).arg(&to).output().expect("cp starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    to
+}
+
 /// A server on loopback that stops with the test run.
 pub struct Server {
     child: Mutex<Child>,
@@ -169,7 +177,8 @@ impl Drop for Server {
 /// One server over the district for every test that only reads.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(district()))
+    // On a copy: what pages write there is in no picture and in no copy of another test.
+    SERVER.get_or_init(|| Server::start(&district_copied("served")))
 }
 
 /// Runs a script of `tests/web` with node and reads the JSON line that it prints last.
