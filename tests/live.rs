@@ -205,6 +205,39 @@ fn five_thousand_a_second_are_kept_and_survive_a_kill() {
     check_file(&city);
 }
 
+/// An alarm and its case come in one transaction: whoever sees the alarm finds the case, also after SIGKILL.
+#[test]
+fn the_case_of_an_alarm_survives_a_kill() {
+    let city = district_copied("case");
+    let s = Server::start(&city);
+    let streams = s.json("/sta/v1.1/Datastreams?$top=1000");
+    let cover = streams["value"].as_array().expect("a list").iter().find(|d| d["unitOfMeasurement"]["symbol"] == "°").expect("a cover");
+    let id = cover["@iot.id"].as_str().expect("an id");
+    s.post(&format!("/sta/v1.1/Datastreams('{id}')/Observations"), &json!({ "result": 40 }));
+    let began = Instant::now();
+    let alarm = loop {
+        if let Some(a) = s.json(&format!("/api/alarms?datastream={id}"))["alarms"].get(0).cloned() {
+            break a;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "no alarm was raised");
+        sleep(Duration::from_millis(20));
+    };
+    let case = format!("/api/cases/{}", alarm["case"].as_str().expect("its case"));
+    let step = json!({ "step": "acknowledge", "role": "duty", "after": 1, "reason": "kill me" });
+    let (status, told) = post(&agent(), &s, &format!("{case}/steps"), &step);
+    s.kill();
+    assert_eq!(status, 200, "{told}");
+    let again = Server::start(&city);
+    let kept = again.json(&case);
+    assert_eq!((&kept["state"], &kept["alarm"]["rule"], &kept["alarms"]), (&json!("acknowledged"), &alarm["rule"], &json!([alarm["id"]])));
+    assert_eq!(kept["events"][0]["detail"]["evidence"], alarm["evidence"]);
+    // The same step from an old screen, and a further alarm of the rule on the target.
+    let (status, told) = post(&agent(), &again, &format!("{case}/steps"), &step);
+    assert_eq!(status, 409, "{told}");
+    assert_eq!(again.json(&format!("/api/alarms/{}", alarm["id"]))["acknowledged"]["reason"], "kill me");
+    assert_eq!(again.json("/api/cases?definition=pipe-alarm")["cases"].as_array().map(Vec::len), Some(1));
+}
+
 fn check_file(city: &Path) {
     let out = Command::new("ogrinfo")
         .args(["-ro", "-q", "-sql", "PRAGMA integrity_check"])

@@ -403,6 +403,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    definition?: string;
                     state?: string;
                     limit?: number;
                     offset?: number;

@@ -186,6 +186,17 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
   out.evidence = [await page.locator('[data-testid=evidence] tr').count(), alarm.evidence.length];
   out.watched = [await page.locator('[data-testid=card] b').innerText(), stream.properties.target_id];
   await shot('alarm');
+  // Its case: acknowledged with a reason on the page, and so it stands on the program's side, the alarm with it.
+  await seen('case');
+  const case_of = async () => { const c = await ask(`/api/cases/${alarm.case}`); return [c.state, c.events_count]; };
+  out.case_before = [[await by('case').getAttribute('data-state'), await page.locator('[data-testid=case-events] > li').count()], await case_of()];
+  await page.locator('[data-testid=case-step][data-step=acknowledge]').click();
+  out.reason_asked = await until(page, "!!document.querySelector('[role=alert]')", LONG);
+  await by('case-reason').fill('已通知巡查');
+  await page.locator('[data-testid=case-step][data-step=acknowledge]').click();
+  await until(page, "document.querySelector('[data-testid=case]')?.dataset.state === 'acknowledged'", LONG);
+  out.case_after = [[await by('case').getAttribute('data-state'), await page.locator('[data-testid=case-events] > li').count()], await case_of()];
+  out.case_acknowledged = [(await ask(`/api/alarms/${alarm.id}`)).acknowledged?.reason, '已通知巡查'];
 
   // A delivery with seeded faults: by rule, by row, on the map; corrected and delivered again.
   await by('tab-survey').click();

@@ -14,6 +14,8 @@ pub struct Facts {
     pub head: Version,
     /// How many events the case had when its proposal was last changed.
     pub changed_after: u64,
+    /// The program asks, and no person.
+    pub automatic: bool,
 }
 
 /// A step that somebody wants to take.
@@ -57,6 +59,12 @@ pub fn parties(definition: &Definition, case: &Case) -> BTreeMap<String, Option<
     out
 }
 
+/// What was taken of alarms, oldest first.
+pub fn alarms<'c>(definition: &'c Definition, case: &'c Case) -> impl DoubleEndedIterator<Item = &'c Value> {
+    let takes = |e: &&CaseEvent| step(definition, &e.step).is_some_and(|s| s.takes == Some(Takes::Alarm));
+    case.events.iter().filter(takes).map(|e| &e.detail)
+}
+
 /// Violations of the last check without an exception.
 pub fn violations(definition: &Definition, case: &Case) -> BTreeSet<String> {
     let Some(check) = last(definition, case, Takes::Check) else { return BTreeSet::new() };
@@ -95,7 +103,8 @@ pub fn advance(
     if !step.from.iter().any(|s| s == state) {
         return Err(CivicError::NotNow { step: step.id.clone(), state: state.into() });
     }
-    if asked.role != step.role {
+    let automatic = definition.role(&step.role).is_some_and(|r| r.automatic);
+    if asked.role != step.role || automatic != facts.automatic {
         return Err(CivicError::WrongRole { step: step.id.clone(), needed: step.role.clone(), given: asked.role.clone() });
     }
     let reason = asked.reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
@@ -147,7 +156,7 @@ pub fn advance(
             }
         }
         Some(Takes::Notice) if text("duty_contact").is_none() => return wants("`detail.duty_contact`: who can be reached"),
-        Some(Takes::Check | Takes::AsBuilt) if !asked.detail.is_object() => return wants("its result"),
+        Some(Takes::Check | Takes::AsBuilt | Takes::Alarm) if !asked.detail.is_object() => return wants("its result"),
         _ => {}
     }
     Ok(CaseEvent {
@@ -168,7 +177,7 @@ pub fn advance(
 pub struct CaseView {
     pub state: String,
     pub clock: Clock,
-    /// Steps that its state offers, each with its role; what they need is judged when they are taken.
+    /// Steps that its state offers to people, each with its role; what they need is judged when they are taken.
     pub steps: Vec<(String, String)>,
     pub parties: BTreeMap<String, Option<bool>>,
     pub violations: BTreeSet<String>,
@@ -182,7 +191,11 @@ impl CaseView {
         Self {
             state: case.state().into(),
             clock: Clock::of(definition, case, calendar, now),
-            steps: definition.steps_from(case.state()).map(|s| (s.id.clone(), s.role.clone())).collect(),
+            steps: definition
+                .steps_from(case.state())
+                .filter(|s| definition.role(&s.role).is_none_or(|r| !r.automatic))
+                .map(|s| (s.id.clone(), s.role.clone()))
+                .collect(),
             parties: parties(definition, case),
             violations: violations(definition, case),
             reworked,

@@ -1,4 +1,5 @@
-//! Clocks of the office: working days, which stand still while it waits for somebody outside.
+//! Clocks: the office's working days, which stand still while it waits for somebody outside, and the minutes of those
+//! who are on duty day and night.
 
 use crate::Definition;
 use serde::Serialize;
@@ -56,6 +57,9 @@ pub struct Clock {
     pub days_left: Option<i32>,
     /// Working days spent so far in states whose clock runs.
     pub days_spent: i32,
+    /// When the next step is due, where the clock runs day and night, and the minutes left; negative: overdue.
+    pub due_at: Option<Instant>,
+    pub minutes_left: Option<i64>,
 }
 
 impl Clock {
@@ -73,8 +77,16 @@ impl Clock {
         if runs(entered.1) {
             days_spent += calendar.between(calendar.day(entered.0), today);
         }
-        let days = definition.state(entered.1).filter(|s| !s.idle && s.end.is_none()).and_then(|s| s.clock_days);
+        let state = definition.state(entered.1).filter(|s| !s.idle && s.end.is_none());
+        let days = state.and_then(|s| s.clock_days);
+        let due_at = state.and_then(|s| s.clock_minutes).map(|m| Instant(entered.0.0.saturating_add(i64::from(m) * 60_000)));
         let due_day = days.map(|n| calendar.after(calendar.day(entered.0), n));
-        Self { due_day, days_left: due_day.map(|d| calendar.between(today, d)), days_spent }
+        Self {
+            due_day,
+            days_left: due_day.map(|d| calendar.between(today, d)),
+            days_spent,
+            due_at,
+            minutes_left: due_at.map(|at| (at.0 - now.0).div_euclid(60_000)),
+        }
     }
 }

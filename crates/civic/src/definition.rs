@@ -29,6 +29,9 @@ pub struct Role {
     pub id: String,
     pub title_zh: String,
     pub title_en: String,
+    /// The program itself has it, and no person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic: bool,
 }
 
 /// How a case ends.
@@ -54,6 +57,9 @@ pub struct State {
     /// Working days that a case may stay here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_days: Option<u32>,
+    /// Minutes that it may stay here, day and night; instead of working days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_minutes: Option<u32>,
     /// The office waits for somebody outside: its clock stands still.
     #[serde(default)]
     pub idle: bool,
@@ -91,14 +97,20 @@ pub enum Takes {
     Notice,
     /// `detail`: the difference of the as-built survey from the design.
     AsBuilt,
+    /// `detail`: an alarm with its rule, window, evidence and confidence.
+    Alarm,
 }
 
-/// What a step does to the proposal, in its own transaction.
+/// What a step does besides its event, in its own transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Does {
+    /// Makes the proposal a version.
     Merge,
+    /// Closes the proposal without a trace.
     Drop,
+    /// The alarms that the case holds are acknowledged, with the step's reason.
+    Acknowledge,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,7 +140,10 @@ pub struct Step {
 
 /// The definitions that come with the program.
 pub fn built_in() -> Result<Vec<Definition>, CivicError> {
-    [include_str!("../../../data/systems/pipes/permit.toml")].into_iter().map(Definition::parse).collect()
+    [include_str!("../../../data/systems/pipes/permit.toml"), include_str!("../../../data/systems/pipes/alarm.toml")]
+        .into_iter()
+        .map(Definition::parse)
+        .collect()
 }
 
 impl Definition {
@@ -145,6 +160,10 @@ impl Definition {
 
     pub fn start(&self) -> Option<&State> {
         self.states.iter().find(|s| s.start)
+    }
+
+    pub fn role(&self, id: &str) -> Option<&Role> {
+        self.roles.iter().find(|r| r.id == id)
     }
 
     /// Steps that are open in a state.
@@ -171,6 +190,9 @@ impl Definition {
         let [start] = self.states.iter().filter(|s| s.start).collect::<Vec<_>>()[..] else {
             return unsound("exactly one state is the start".into());
         };
+        if let Some(two) = self.states.iter().find(|s| s.clock_days.is_some() && s.clock_minutes.is_some()) {
+            return unsound(format!("the state `{}` has two clocks", two.id));
+        }
         let mut onward: BTreeMap<&str, Vec<(&str, bool)>> = BTreeMap::new();
         for step in &self.steps {
             if !self.roles.iter().any(|r| r.id == step.role) {
@@ -182,7 +204,8 @@ impl Definition {
             if let Some(end) = step.from.iter().find(|s| self.state(s).is_some_and(|s| s.end.is_some())) {
                 return unsound(format!("the step `{}` leaves the end `{end}`", step.id));
             }
-            let about_proposal = step.does.is_some() || step.needs.iter().any(|n| !matches!(n, Need::Countersigned));
+            let about_proposal =
+                matches!(step.does, Some(Does::Merge | Does::Drop)) || step.needs.iter().any(|n| !matches!(n, Need::Countersigned));
             if about_proposal && !self.proposal {
                 return unsound(format!("the step `{}` is about a proposal, and its cases carry none", step.id));
             }

@@ -29,7 +29,7 @@ fn case() -> Case {
 }
 
 fn facts() -> Facts {
-    Facts { proposal_open: true, head: Version(7), changed_after: 0 }
+    Facts { proposal_open: true, head: Version(7), changed_after: 0, automatic: false }
 }
 
 fn ask(case: &Case, step: &str, role: &str, detail: Value) -> StepAsked {
@@ -229,4 +229,38 @@ proptest! {
             prop_assert!(d.state(c.state()).is_some());
         }
     }
+}
+
+#[test]
+fn an_alarms_definition_that_runs_in_circles_is_refused_and_its_clock_runs_at_night() {
+    let text = include_str!("../../../data/systems/pipes/alarm.toml");
+    let d = Definition::parse(text).expect("sound");
+    for (old, new, reason) in [
+        ("reason = true, rework = true", "reason = true", "in circles"),
+        ("clock_minutes = 30", "clock_minutes = 30, clock_days = 1", "two clocks"),
+        ("to = \"closed\"", "to = \"repaired\"", "can never end"),
+    ] {
+        let broken = text.replacen(old, new, 1);
+        assert_ne!(broken, text, "{old} no longer stands in the definition");
+        match Definition::parse(&broken) {
+            Err(CivicError::Unsound { reason: r, .. }) => assert!(r.contains(reason), "{old}: {r}"),
+            other => panic!("{old}: {other:?}"),
+        }
+    }
+    // 2026-03-07 was a Saturday.
+    let opened = day("2026-03-07T17:50:00Z");
+    let mut c = Case { definition: d.id.clone(), opened, start_state: "open".into(), proposal: None, ..case() };
+    let clock = |c: &Case, at: &str| Clock::of(&d, c, &Calendar::default(), day(at));
+    let late = clock(&c, "2026-03-07T18:20:01Z");
+    assert_eq!((late.due_at, late.minutes_left, late.due_day), (Some(day("2026-03-07T18:20:00Z")), Some(-1), None));
+    // The step of the rules is theirs alone, and nobody else's is.
+    let taken = |c: &Case, step: &str, role: &str, automatic: bool| {
+        let facts = Facts { automatic, ..Facts::default() };
+        advance(&d, c, &ask(c, step, role, json!({ "alarm": 1 })), &facts, "x", opened)
+    };
+    assert!(matches!(taken(&c, "raise", "rules", false), Err(CivicError::WrongRole { .. })));
+    assert!(matches!(taken(&c, "acknowledge", "duty", true), Err(CivicError::WrongRole { .. })));
+    c.events.push(taken(&c, "raise", "rules", true).expect("raised"));
+    // A further alarm does not set the clock anew.
+    assert_eq!(clock(&c, "2026-03-07T18:10:00Z").minutes_left, Some(10));
 }

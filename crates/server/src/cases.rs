@@ -1,7 +1,7 @@
 //! Cases over HTTP: opened, stepped through, read. What a step needs is decided by its definition (`civic`), inside the
 //! store's transaction; what a check finds is never the client's word but run here, on the city with the proposal.
 
-use crate::{Ask, CityState, Problem, Reply, Written, api::body, crs::DoorCrs, geojson, problem::short};
+use crate::{Ask, CityState, Problem, Reply, Written, alarm, api::body, crs::DoorCrs, geojson, problem::short};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,9 +9,9 @@ use std::{
 };
 use strata_civic::{Calendar, CaseView, CivicError, Definition, Does, Facts, StepAsked, Takes};
 use strata_engine::{Snapshot, View};
-use strata_model::{Bounds3, Case, Change, Geometry, Instant, Layer, Proposal, ProposalState, Query, Scope, Theme};
+use strata_model::{Bounds3, Case, Change, Geometry, Instant, Layer, LayerId, Proposal, ProposalState, Query, Scope, Theme, Version};
 use strata_pipes::Pipe;
-use strata_store::{NewCase, Store, StoreError, WithProposal};
+use strata_store::{Effect, NewCase, Store, StoreError};
 
 /// The city's time, for working days. Changchun is eight hours ahead of UTC, and no other city is served yet.
 const UTC_OFFSET_H: i32 = 8;
@@ -46,6 +46,14 @@ fn shown(state: &CityState, case: &Case, events: bool) -> Result<Value, Problem>
         "opened": case.opened, "opened_by": case.opened_by, "proposal": case.proposal, "place": place,
         "state": case.state(), "state_title": titles, "events_count": case.events.len(), "view": view,
     });
+    let mut alarms = strata_civic::alarms(&d, case);
+    if let Some(mut newest) = alarms.next_back().cloned() {
+        // All evidence stands in the events.
+        newest.as_object_mut().map(|o| o.remove("evidence"));
+        let ids: Vec<Value> = alarms.map(|a| a["alarm"].clone()).chain([newest["alarm"].clone()]).collect();
+        out["alarms"] = ids.into();
+        out["alarm"] = newest;
+    }
     if events {
         out["events"] = json!(case.events);
     }
@@ -55,16 +63,20 @@ fn shown(state: &CityState, case: &Case, events: bool) -> Result<Value, Problem>
 pub fn list(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     let limit = ask.query.number("limit", 1, 500, true)?.unwrap_or(100);
     let offset = ask.query.number("offset", 0, 1_000_000_000, false)?.unwrap_or(0);
-    let cases = state.store().cases(ask.query.get("state"), limit, offset)?;
+    let (definition, in_state) = (ask.query.get("definition"), ask.query.get("state"));
+    if let Some(id) = definition.filter(|id| definitions().is_ok_and(|all| all.iter().all(|d| d.id != *id))) {
+        return Err(Problem::parameter("invalid-parameter", "definition", format!("`{}` is not known", short(id))));
+    }
+    let cases = state.store().cases(definition, in_state, limit, offset)?;
     let all: Vec<Value> = cases.iter().map(|c| shown(state, c, false)).collect::<Result<_, _>>()?;
     Ok(Reply::json(&json!({ "cases": all })).never_kept())
 }
 
-/// Cases whose clock has run out, the longest overdue first.
+/// Cases whose working days have run out, the longest overdue first. Alarms that nobody handles are listed as alarms.
 pub(crate) fn overdue(state: &CityState, store: &Store) -> Result<Vec<Value>, Problem> {
     let calendar = calendar();
     let mut out = Vec::new();
-    for case in store.cases(None, 100_000, 0)? {
+    for case in store.cases(None, None, 100_000, 0)? {
         let d = definition(&case.definition)?;
         let clock = CaseView::of(&d, &case, &calendar, state.now()).clock;
         let (Some(left), Some(due)) = (clock.days_left.filter(|n| *n < 0), clock.due_day) else { continue };
@@ -97,6 +109,9 @@ pub fn open(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
     if title.trim().is_empty() {
         return Err(Problem::pointer("invalid-feature", "/title", "it is empty"));
     }
+    if d.steps.iter().any(|s| s.takes == Some(Takes::Alarm)) {
+        return Err(Problem::new("refused", "Cases of this kind are opened by an alarm."));
+    }
     if d.proposal && form.proposal.is_none() {
         return Err(Problem::pointer("invalid-parameter", "/proposal", "cases of this kind carry a proposal"));
     }
@@ -128,22 +143,41 @@ pub fn step(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
     let id = ask.part("id");
     let d = definition(&store.case(id)?.definition)?;
     let takes = d.steps.iter().find(|s| s.id == asked.step).and_then(|s| s.takes);
-    let does = d.steps.iter().find(|s| s.id == asked.step).and_then(|s| s.does);
-    let now = state.now();
-    let snapshot = state.snapshot();
     if takes == Some(Takes::Check) {
         // The client asks for the check; what it finds is found here.
         let case = store.case(id)?;
         let Some(p) = case.proposal.as_deref() else { return Err(Problem::new("refused", "The case carries no proposal.")) };
         let others = others(store, &case)?;
-        asked.detail = check(&snapshot, &store.proposal(p)?, &others, now)?;
+        asked.detail = check(&state.snapshot(), &store.proposal(p)?, &others, state.now())?;
     }
+    let (case, commit) = take(state, store, &d, id, &asked, &ask.actor.name)?;
+    let reply = Reply::json(&shown(state, &case, true)?).never_kept();
+    Ok(Written { reply, commit, after: None })
+}
+
+/// Acknowledges an alarm's case with its alarms; `false`: there is nothing to acknowledge in its state.
+pub(crate) fn acknowledge(state: &CityState, store: &mut Store, id: &str, reason: &str, actor: &str) -> Result<bool, Problem> {
+    let case = store.case(id)?;
+    let d = definition(&case.definition)?;
+    let Some(step) = d.steps_from(case.state()).find(|s| s.does == Some(Does::Acknowledge)) else { return Ok(false) };
+    let (step, role) = (step.id.clone(), step.role.clone());
+    let asked = StepAsked { step, role, after: case.events.len() as u64, reason: Some(reason.into()), detail: Value::Null };
+    take(state, store, &d, id, &asked, actor)?;
+    Ok(true)
+}
+
+type Taken = (Case, Option<(Version, Vec<(LayerId, Change)>)>);
+
+/// A step that a person takes, and the commit that it made, if any.
+fn take(state: &CityState, store: &mut Store, d: &Definition, id: &str, asked: &StepAsked, actor: &str) -> Result<Taken, Problem> {
+    let does = d.steps.iter().find(|s| s.id == asked.step).and_then(|s| s.does);
+    let now = state.now();
+    let snapshot = state.snapshot();
     let mut refused = None;
     let mut changes = None;
-    let done = store.step_case(id, &ask.actor.name, now, &mut |case, proposal, head| {
-        let changed_after = changed_after(&d, case);
-        let facts = Facts { proposal_open: proposal.is_some(), head, changed_after };
-        match strata_civic::advance(&d, case, &asked, &facts, &ask.actor.name, now) {
+    let done = store.step_case(id, actor, now, &mut |case, proposal, head| {
+        let facts = Facts { proposal_open: proposal.is_some(), head, changed_after: changed_after(d, case), automatic: false };
+        match strata_civic::advance(d, case, asked, &facts, actor, now) {
             Err(e) => {
                 let reason = e.to_string();
                 refused = Some(e);
@@ -151,14 +185,15 @@ pub fn step(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
             }
             Ok(event) => {
                 let with = match does {
-                    None => WithProposal::Leave,
-                    Some(Does::Drop) => WithProposal::Drop,
+                    None => Effect::Leave,
+                    Some(Does::Drop) => Effect::Drop,
+                    Some(Does::Acknowledge) => Effect::Acknowledge,
                     Some(Does::Merge) => {
                         if let Some(p) = proposal {
                             fits(&snapshot, p).map_err(|reason| StoreError::Refused { id: id.into(), reason })?;
                             changes = Some(p.changes.clone());
                         }
-                        WithProposal::Merge
+                        Effect::Merge
                     }
                 };
                 Ok((event, with))
@@ -170,8 +205,11 @@ pub fn step(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
         (Err(_), Some(e)) => return Err(problem(&e)),
         (Err(e), None) => return Err(e.into()),
     };
-    let reply = Reply::json(&shown(state, &case, true)?).never_kept();
-    Ok(Written { reply, commit: commit.zip(changes).map(|(c, changes)| (c.version, changes)), after: None })
+    // Screens that show the alarm look again.
+    let alarms = store.alarms_of_case(id)?;
+    let newest = alarms.last().map(|a| a.id);
+    alarms.iter().filter(|a| a.over_at.is_none() || Some(a.id) == newest).for_each(|a| alarm::tell(state, a));
+    Ok((case, commit.zip(changes).map(|(c, changes)| (c.version, changes))))
 }
 
 /// A proposal changes only while the applicant holds the case: what was said before the case last came back is about
@@ -207,7 +245,7 @@ fn problem(e: &CivicError) -> Problem {
 /// Other cases whose proposals are still open, with what they would put.
 fn others(store: &Store, case: &Case) -> Result<Vec<(String, Proposal)>, Problem> {
     let mut out = Vec::new();
-    for other in store.cases(None, 10_000, 0)? {
+    for other in store.cases(None, None, 10_000, 0)? {
         if other.id == case.id {
             continue;
         }

@@ -94,7 +94,8 @@ fn attribute(kind: FieldKind, v: &Json) -> Option<Value> {
     }
 }
 
-fn geometry_from(v: &Json, frame: &WorkingFrame, at: &str) -> Result<Geometry, Problem> {
+/// `at`: where it stands in the body, for the problem.
+pub fn geometry_from(v: &Json, frame: &WorkingFrame, at: &str) -> Result<Geometry, Problem> {
     let bad = |reason: &str| Problem::pointer("invalid-geometry", at, reason);
     let point = |v: &Json| {
         let numbers: Option<Vec<f64>> = v.as_array().and_then(|a| a.iter().map(Json::as_f64).collect());

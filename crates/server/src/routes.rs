@@ -157,7 +157,7 @@ pub const ROUTES: &[Route] = &[
     write("/api/proposals/{id}/merge", false, proposals::merge, "Makes a proposal's changes a version"),
     write("/api/proposals/{id}/drop", false, proposals::drop_one, "Closes a proposal without a trace"),
     kept(get("/api/case-definitions", &[], JSON, cases::known, "Kinds of cases, with their states, steps and roles")),
-    kept(get("/api/cases", &["state", "limit", "offset"], JSON, cases::list, "Cases, newest first")),
+    kept(get("/api/cases", &["definition", "state", "limit", "offset"], JSON, cases::list, "Cases, newest first")),
     write("/api/cases", true, cases::open, "Opens a case"),
     kept(get("/api/cases/{id}", &[], JSON, cases::get, "One case with its events, clocks and open steps")),
     write("/api/cases/{id}/steps", true, cases::step, "Takes a step of a case"),

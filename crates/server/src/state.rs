@@ -29,6 +29,8 @@ pub enum ServerError {
     Listen(std::io::Error),
     #[error("the table of alarm rules: {0}")]
     Rules(String),
+    #[error("the definitions of cases: {0}")]
+    Cases(String),
     #[error("the token has {0} characters, fewer than 16")]
     ShortToken(usize),
 }

@@ -1,10 +1,11 @@
 //! Alarms: what a rule found in a stream, with its evidence. Raising, ending and acknowledging each leave an audit row in
-//! their own transaction. A rule has at most one alarm on a stream that is not over.
+//! their own transaction. A rule has at most one alarm on a stream that is not over, and at most one open case on what
+//! its streams watch: an alarm comes into the world together with its case, or adds itself to the one that is open.
 
-use crate::{Store, StoreError, audit};
+use crate::{NewCase, Store, StoreError, audit, case};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
-use strata_model::Instant;
+use strata_model::{Case, CaseEvent, Instant};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewAlarm {
@@ -37,7 +38,19 @@ pub struct Alarm {
     pub raised_at: Instant,
     pub over_at: Option<Instant>,
     pub acknowledged: Option<Acknowledged>,
+    /// Its case. An alarm that an older program raised has none.
+    pub case: Option<String>,
     pub detail: Value,
+}
+
+/// Where an alarm is handled.
+pub struct AlarmCase<'a> {
+    /// What the stream watches. Alarms of one rule on one target share their open case.
+    pub target: &'a str,
+    /// Opened when there is none, or none that takes the alarm.
+    pub case: NewCase<'a>,
+    /// The event that the alarm is in a case; `None`: the case takes no more.
+    pub event: &'a dyn Fn(&Alarm, &Case) -> Option<CaseEvent>,
 }
 
 pub(crate) const TABLE: &str = "
@@ -46,16 +59,20 @@ CREATE TABLE IF NOT EXISTS strata_alarms (
   since_ms INTEGER NOT NULL, raised_ms INTEGER NOT NULL, over_ms INTEGER, detail TEXT NOT NULL,
   acknowledged_by TEXT, acknowledged_ms INTEGER, acknowledged_reason TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS strata_alarms_open ON strata_alarms (rule, stream) WHERE over_ms IS NULL;
+CREATE TABLE IF NOT EXISTS strata_alarm_cases (alarm INTEGER PRIMARY KEY, rule TEXT NOT NULL, target TEXT NOT NULL, case_id TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS strata_alarm_cases_target ON strata_alarm_cases (rule, target, alarm);
+CREATE INDEX IF NOT EXISTS strata_alarm_cases_case ON strata_alarm_cases (case_id);
 ";
 
 /// Who acts when a rule does.
-const RULES: &str = "rules";
-const COLUMNS: &str =
-    "id, rule, stream, level, confidence, since_ms, raised_ms, over_ms, detail, acknowledged_by, acknowledged_ms, acknowledged_reason";
+pub const RULES: &str = "rules";
+const COLUMNS: &str = "id, rule, stream, level, confidence, since_ms, raised_ms, over_ms, detail, acknowledged_by, acknowledged_ms, \
+                       acknowledged_reason, (SELECT case_id FROM strata_alarm_cases WHERE alarm = id)";
 
 impl Store {
     /// The alarm, or the one that the rule has on the stream already.
-    pub fn raise_alarm(&mut self, new: &NewAlarm, at: Instant) -> Result<Alarm, StoreError> {
+    pub fn raise_alarm(&mut self, new: &NewAlarm, within: Option<&AlarmCase>, at: Instant) -> Result<Alarm, StoreError> {
+        let srs_id = self.srs_id();
         let tx = self.write_transaction()?;
         if let Some(open) = open(&tx, &new.rule, &new.stream)? {
             return Ok(open);
@@ -67,6 +84,9 @@ impl Store {
         let id = tx.last_insert_rowid();
         let detail = json!({ "rule": new.rule, "datastream": new.stream, "level": new.level });
         audit::append(&tx, at, RULES, "alarm.raise", &target(id), &detail)?;
+        if let Some(within) = within {
+            put_in_case(&tx, srs_id, &find(&tx, id)?, within, at)?;
+        }
         let alarm = find(&tx, id)?;
         tx.commit()?;
         Ok(alarm)
@@ -89,24 +109,18 @@ impl Store {
         let tx = self.write_transaction()?;
         let id = audit::to_sql(id);
         let alarm = find(&tx, id)?;
-        if let Some(k) = alarm.acknowledged {
-            return Err(StoreError::Acknowledged { id: alarm.id, by: k.actor });
+        if let Some(k) = &alarm.acknowledged {
+            return Err(StoreError::Acknowledged { id: alarm.id, by: k.actor.clone() });
         }
-        tx.execute(
-            "UPDATE strata_alarms SET acknowledged_by = ?2, acknowledged_ms = ?3, acknowledged_reason = ?4 WHERE id = ?1",
-            params![id, actor, at.0, reason],
-        )?;
-        audit::append(
-            &tx,
-            at,
-            actor,
-            "alarm.acknowledge",
-            &target(id),
-            &json!({ "rule": alarm.rule, "datastream": alarm.stream, "reason": reason }),
-        )?;
+        acknowledge(&tx, &alarm, actor, reason, at)?;
         let alarm = find(&tx, id)?;
         tx.commit()?;
         Ok(alarm)
+    }
+
+    /// Those that the case holds, oldest first.
+    pub fn alarms_of_case(&self, case: &str) -> Result<Vec<Alarm>, StoreError> {
+        of_case(&self.conn, case)
     }
 
     pub fn alarm(&self, id: u64) -> Result<Alarm, StoreError> {
@@ -133,6 +147,55 @@ impl Store {
 
 fn target(id: i64) -> String {
     format!("alarm/{id}")
+}
+
+fn put_in_case(tx: &Connection, srs_id: i32, alarm: &Alarm, within: &AlarmCase, at: Instant) -> Result<(), StoreError> {
+    let last: Option<String> = tx
+        .prepare_cached("SELECT case_id FROM strata_alarm_cases WHERE rule = ?1 AND target = ?2 ORDER BY alarm DESC LIMIT 1")?
+        .query_row([&alarm.rule, within.target], |r| r.get(0))
+        .optional()?;
+    let taken = match &last {
+        Some(id) => (within.event)(alarm, &case::read(tx, id)?).map(|event| (id.clone(), event)),
+        None => None,
+    };
+    let (id, event) = match taken {
+        Some(taken) => taken,
+        None => {
+            let id = case::open(tx, srs_id, &within.case, RULES, at)?;
+            let event = (within.event)(alarm, &case::read(tx, &id)?);
+            (id.clone(), event.ok_or_else(|| StoreError::Refused { id, reason: "a new case takes no alarm".into() })?)
+        }
+    };
+    tx.execute("INSERT INTO strata_alarm_cases VALUES (?1, ?2, ?3, ?4)", params![alarm.id as i64, alarm.rule, within.target, id])?;
+    case::add(tx, &id, &event, RULES, at)
+}
+
+fn acknowledge(tx: &Connection, alarm: &Alarm, actor: &str, reason: &str, at: Instant) -> Result<(), StoreError> {
+    let id = alarm.id as i64;
+    tx.execute(
+        "UPDATE strata_alarms SET acknowledged_by = ?2, acknowledged_ms = ?3, acknowledged_reason = ?4 WHERE id = ?1",
+        params![id, actor, at.0, reason],
+    )?;
+    let detail = json!({ "rule": alarm.rule, "datastream": alarm.stream, "reason": reason });
+    audit::append(tx, at, actor, "alarm.acknowledge", &target(id), &detail)?;
+    Ok(())
+}
+
+/// Every alarm of the case that nobody has acknowledged.
+pub(crate) fn acknowledge_of(tx: &Connection, case: &str, actor: &str, reason: &str, at: Instant) -> Result<(), StoreError> {
+    of_case(tx, case)?.iter().filter(|a| a.acknowledged.is_none()).try_for_each(|a| acknowledge(tx, a, actor, reason, at))
+}
+
+fn of_case(conn: &Connection, case: &str) -> Result<Vec<Alarm>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM strata_alarms WHERE id IN (SELECT alarm FROM strata_alarm_cases WHERE case_id = ?1) ORDER BY id");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([case])?;
+    let mut out = Vec::new();
+    while let Some(r) = rows.next()? {
+        out.push(alarm_of(r)?);
+    }
+    Ok(out)
 }
 
 fn find(conn: &Connection, id: i64) -> Result<Alarm, StoreError> {
@@ -166,6 +229,7 @@ fn alarm_of(r: &Row<'_>) -> Result<Alarm, StoreError> {
         raised_at: Instant(r.get(6)?),
         over_at: time(7)?,
         acknowledged,
+        case: r.get(12)?,
         detail: serde_json::from_str(&text).map_err(|e| StoreError::damaged(format!("an alarm's detail: {e}")))?,
     })
 }

@@ -1,7 +1,7 @@
 //! Cases: what government walks through, with every event, beside the record. What a step may do is decided by the
 //! caller's function, inside the transaction; an event, the proposal's end and the audit rows come together or not at all.
 
-use crate::{Store, StoreError, audit, proposal, row, spatial, store};
+use crate::{Store, StoreError, alarms, audit, proposal, row, spatial, store};
 use rusqlite::{Connection, OptionalExtension, params};
 use strata_model::{Case, CaseEvent, Commit, Geometry, Instant, Proposal, Version};
 
@@ -17,11 +17,13 @@ CREATE TABLE IF NOT EXISTS strata_case_events (
 
 /// What a step does besides its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WithProposal {
+pub enum Effect {
     Leave,
     /// Makes the proposal's changes a version; [`StoreError::Conflict`] when others changed its features meanwhile.
     Merge,
     Drop,
+    /// Acknowledges the case's alarms that are not yet, with the event's actor and reason.
+    Acknowledge,
 }
 
 /// A case to be opened.
@@ -39,24 +41,7 @@ impl Store {
     pub fn open_case(&mut self, new: &NewCase, actor: &str, at: Instant) -> Result<Case, StoreError> {
         let srs_id = self.srs_id();
         let tx = self.write_transaction()?;
-        if let Some(id) = new.proposal {
-            proposal::open(&tx, &store::by_id(store::tables(&tx)?), id)?;
-            let other: Option<String> = tx.query_row("SELECT id FROM strata_cases WHERE proposal = ?1", [id], |r| r.get(0)).optional()?;
-            if let Some(other) = other {
-                return Err(StoreError::Refused { id: id.into(), reason: format!("the case {other} carries it already") });
-            }
-        }
-        let id = proposal::new_id(at);
-        let opened = proposal::when(at)?;
-        let place = new.place.as_ref().map(|g| spatial::encode(g, srs_id).0);
-        tx.execute(
-            "INSERT INTO strata_cases (id, definition, edition, title, opened, opened_by, start_state, state, proposal, place)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
-            params![id, new.definition, new.edition, new.title, opened, actor, new.start_state, new.proposal, place],
-        )?;
-        let detail =
-            serde_json::json!({ "definition": new.definition, "edition": new.edition, "title": new.title, "proposal": new.proposal });
-        audit::append(&tx, at, actor, "case.open", &target(&id), &detail)?;
+        let id = open(&tx, srs_id, new, actor, at)?;
         let kept = read(&tx, &id)?;
         tx.commit()?;
         Ok(kept)
@@ -66,16 +51,17 @@ impl Store {
         self.reading(|| if has_cases(&self.conn)? { read(&self.conn, id) } else { Err(StoreError::not_found(format!("case {id}"))) })
     }
 
-    /// Newest first; of one state only, when it is given.
-    pub fn cases(&self, state: Option<&str>, limit: usize, offset: usize) -> Result<Vec<Case>, StoreError> {
+    /// Newest first; of one definition and in one state only, when they are given.
+    pub fn cases(&self, definition: Option<&str>, state: Option<&str>, limit: usize, offset: usize) -> Result<Vec<Case>, StoreError> {
         self.reading(|| {
             if !has_cases(&self.conn)? {
                 return Ok(Vec::new());
             }
-            let mut statement = self
-                .conn
-                .prepare_cached("SELECT id FROM strata_cases WHERE ?1 IS NULL OR state = ?1 ORDER BY number DESC LIMIT ?2 OFFSET ?3")?;
-            let ids = statement.query_map(params![state, limit as i64, offset as i64], |r| r.get::<_, String>(0))?;
+            let mut statement = self.conn.prepare_cached(
+                "SELECT id FROM strata_cases WHERE (?1 IS NULL OR definition = ?1) AND (?2 IS NULL OR state = ?2)
+                 ORDER BY number DESC LIMIT ?3 OFFSET ?4",
+            )?;
+            let ids = statement.query_map(params![definition, state, limit as i64, offset as i64], |r| r.get::<_, String>(0))?;
             ids.collect::<Result<Vec<_>, _>>()?.iter().map(|id| read(&self.conn, id)).collect()
         })
     }
@@ -88,7 +74,7 @@ impl Store {
         id: &str,
         actor: &str,
         at: Instant,
-        decide: &mut dyn FnMut(&Case, Option<&Proposal>, Version) -> Result<(CaseEvent, WithProposal), StoreError>,
+        decide: &mut dyn FnMut(&Case, Option<&Proposal>, Version) -> Result<(CaseEvent, Effect), StoreError>,
     ) -> Result<(Case, Option<Commit>), StoreError> {
         let srs_id = self.srs_id();
         let tx = self.write_transaction()?;
@@ -99,35 +85,32 @@ impl Store {
             None => None,
         };
         let (event, with) = decide(&case, proposal.as_ref(), store::head(&tx)?)?;
-        let text = serde_json::to_string(&event).map_err(|e| StoreError::invalid("the event", e.to_string()))?;
-        tx.execute(
-            "INSERT INTO strata_case_events (case_id, seq, at, event) VALUES (?1, ?2, ?3, ?4)",
-            params![id, event.seq as i64, proposal::when(at)?, text],
-        )?;
-        tx.execute("UPDATE strata_cases SET state = ?2 WHERE id = ?1", params![id, event.to])?;
-        let detail =
-            serde_json::json!({ "step": event.step, "from": event.from, "to": event.to, "role": event.role, "reason": event.reason });
-        audit::append(&tx, at, actor, "case.step", &target(id), &detail)?;
+        add(&tx, id, &event, actor, at)?;
         let commit = match (with, &proposal) {
-            (WithProposal::Leave, _) => {
+            (Effect::Leave, _) => {
                 tx.commit()?;
                 None
             }
-            (WithProposal::Drop, Some(p)) => {
+            (Effect::Acknowledge, _) => {
+                alarms::acknowledge_of(&tx, id, actor, event.reason.as_deref().unwrap_or_default(), at)?;
+                tx.commit()?;
+                None
+            }
+            (Effect::Drop, Some(p)) => {
                 proposal::drop_in(&tx, p, actor, at)?;
                 tx.commit()?;
                 None
             }
             // Nothing is there to drop: an applicant may take back a case before it carries anything.
-            (WithProposal::Drop, None) => {
+            (Effect::Drop, None) => {
                 tx.commit()?;
                 None
             }
-            (WithProposal::Merge, Some(p)) => {
+            (Effect::Merge, Some(p)) => {
                 proposal::unchanged_since(&tx, &tables, p)?;
                 Some(proposal::merge_in(tx, srs_id, p, actor, at)?)
             }
-            (WithProposal::Merge, None) => return Err(StoreError::Refused { id: id.into(), reason: "it carries no open proposal".into() }),
+            (Effect::Merge, None) => return Err(StoreError::Refused { id: id.into(), reason: "it carries no open proposal".into() }),
         };
         Ok((self.case(id)?, commit))
     }
@@ -137,12 +120,46 @@ fn target(id: &str) -> String {
     format!("case/{id}")
 }
 
+pub(crate) fn open(tx: &Connection, srs_id: i32, new: &NewCase, actor: &str, at: Instant) -> Result<String, StoreError> {
+    if let Some(id) = new.proposal {
+        proposal::open(tx, &store::by_id(store::tables(tx)?), id)?;
+        let other: Option<String> = tx.query_row("SELECT id FROM strata_cases WHERE proposal = ?1", [id], |r| r.get(0)).optional()?;
+        if let Some(other) = other {
+            return Err(StoreError::Refused { id: id.into(), reason: format!("the case {other} carries it already") });
+        }
+    }
+    let id = proposal::new_id(at);
+    let opened = proposal::when(at)?;
+    let place = new.place.as_ref().map(|g| spatial::encode(g, srs_id).0);
+    tx.execute(
+        "INSERT INTO strata_cases (id, definition, edition, title, opened, opened_by, start_state, state, proposal, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
+        params![id, new.definition, new.edition, new.title, opened, actor, new.start_state, new.proposal, place],
+    )?;
+    let detail = serde_json::json!({ "definition": new.definition, "edition": new.edition, "title": new.title, "proposal": new.proposal });
+    audit::append(tx, at, actor, "case.open", &target(&id), &detail)?;
+    Ok(id)
+}
+
+/// The event with its audit row.
+pub(crate) fn add(tx: &Connection, id: &str, event: &CaseEvent, actor: &str, at: Instant) -> Result<(), StoreError> {
+    let text = serde_json::to_string(event).map_err(|e| StoreError::invalid("the event", e.to_string()))?;
+    tx.execute(
+        "INSERT INTO strata_case_events (case_id, seq, at, event) VALUES (?1, ?2, ?3, ?4)",
+        params![id, event.seq as i64, proposal::when(at)?, text],
+    )?;
+    tx.execute("UPDATE strata_cases SET state = ?2 WHERE id = ?1", params![id, event.to])?;
+    let detail = serde_json::json!({ "step": event.step, "from": event.from, "to": event.to, "role": event.role, "reason": event.reason });
+    audit::append(tx, at, actor, "case.step", &target(id), &detail)?;
+    Ok(())
+}
+
 /// A record that an older program made and that nobody opened for writing since has no cases.
 fn has_cases(conn: &Connection) -> Result<bool, StoreError> {
     Ok(conn.prepare_cached("SELECT 1 FROM sqlite_master WHERE name = 'strata_cases'")?.exists([])?)
 }
 
-fn read(conn: &Connection, id: &str) -> Result<Case, StoreError> {
+pub(crate) fn read(conn: &Connection, id: &str) -> Result<Case, StoreError> {
     let damaged = |what: &str| StoreError::damaged(format!("case {id}: {what}"));
     let mut statement = conn.prepare_cached(
         "SELECT definition, edition, title, opened, opened_by, start_state, proposal, place FROM strata_cases WHERE id = ?1",

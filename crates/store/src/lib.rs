@@ -38,9 +38,9 @@ mod table;
 mod tx;
 mod writing;
 
-pub use alarms::{Acknowledged, Alarm, NewAlarm};
+pub use alarms::{Acknowledged, Alarm, AlarmCase, NewAlarm, RULES};
 pub use audit::AuditRow;
-pub use case::{NewCase, WithProposal};
+pub use case::{Effect, NewCase};
 pub use changes::Difference;
 pub use error::StoreError;
 pub use observations::{

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use strata_model::*;
-use strata_store::{NewCase, Store, StoreError, WithProposal};
+use strata_store::{Effect, NewCase, Store, StoreError};
 
 fn new<'a>(proposal: Option<&'a str>) -> NewCase<'a> {
     let place = Some(Geometry::Point([443_000.0, 4_862_000.0, 200.0]));
@@ -25,7 +25,7 @@ fn event(case: &Case, to: &str) -> CaseEvent {
     }
 }
 
-fn step(store: &mut Store, id: &str, to: &str, with: WithProposal) -> Result<(Case, Option<Commit>), StoreError> {
+fn step(store: &mut Store, id: &str, to: &str, with: Effect) -> Result<(Case, Option<Commit>), StoreError> {
     store.step_case(id, "anna", at(9), &mut |c, _, _| Ok((event(c, to), with)))
 }
 
@@ -52,21 +52,21 @@ fn a_case_keeps_its_events_and_merges_with_the_last_of_them() {
     // One proposal, one case.
     assert_eq!(store.open_case(&new(Some(&p.id)), "anna", at(2)).unwrap_err().code(), "refused");
     assert_eq!(store.open_case(&new(Some("nothing")), "anna", at(2)).unwrap_err().code(), "not-found");
-    step(&mut store, &c.id, "submitted", WithProposal::Leave).unwrap();
+    step(&mut store, &c.id, "submitted", Effect::Leave).unwrap();
     let refused = store.step_case(&c.id, "anna", at(9), &mut |c, p, head| {
         assert_eq!((c.state(), p.map(|p| p.changes.len()), head), ("submitted", Some(1), Version(1)));
         Err(StoreError::Refused { id: c.id.clone(), reason: "不行".into() })
     });
     assert_eq!(refused.unwrap_err().code(), "refused");
-    let (done, commit) = step(&mut store, &c.id, "merged", WithProposal::Merge).unwrap();
+    let (done, commit) = step(&mut store, &c.id, "merged", Effect::Merge).unwrap();
     assert_eq!((done.state(), done.events.len(), commit.unwrap().version), ("merged", 2, Version(2)));
     assert_eq!(store.get(&id("pipes"), &"a".into(), None).unwrap(), Some(pipe("a", 0.0, 300)));
     assert_eq!(actions(&store), ["commit", "proposal.create", "case.open", "case.step", "case.step", "proposal.merge"]);
     drop(store);
     let store = Store::open_read_only(dir.path()).unwrap();
     assert_eq!(store.case(&c.id).unwrap(), done);
-    assert_eq!(store.cases(Some("merged"), 10, 0).unwrap(), [done]);
-    assert_eq!((store.cases(Some("draft"), 10, 0).unwrap(), store.cases(None, 10, 1).unwrap()), (vec![], vec![]));
+    assert_eq!(store.cases(None, Some("merged"), 10, 0).unwrap(), [done]);
+    assert_eq!((store.cases(None, Some("draft"), 10, 0).unwrap(), store.cases(None, None, 10, 1).unwrap()), (vec![], vec![]));
     store.verify_audit().unwrap();
     store.integrity().unwrap();
 }
@@ -79,12 +79,12 @@ fn a_merge_that_meets_a_conflict_leaves_neither_event_nor_audit_row() {
     w.put(&id("pipes"), &pipe("a", 0.0, 150)).unwrap();
     w.commit().unwrap();
     let before = (actions(&store), store.case(&c.id).unwrap());
-    assert_eq!(step(&mut store, &c.id, "merged", WithProposal::Merge).unwrap_err().code(), "conflict");
+    assert_eq!(step(&mut store, &c.id, "merged", Effect::Merge).unwrap_err().code(), "conflict");
     assert_eq!((actions(&store), store.case(&c.id).unwrap()), before);
     // Dropping it needs no agreement with today's city.
-    step(&mut store, &c.id, "cancelled", WithProposal::Drop).unwrap();
+    step(&mut store, &c.id, "cancelled", Effect::Drop).unwrap();
     assert_eq!(store.proposal(&p.id).unwrap().state, ProposalState::Dropped);
-    assert_eq!(step(&mut store, &c.id, "merged", WithProposal::Merge).unwrap_err().code(), "refused");
+    assert_eq!(step(&mut store, &c.id, "merged", Effect::Merge).unwrap_err().code(), "refused");
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn a_record_without_cases_answers_that_there_are_none() {
     raw.execute_batch("DROP TABLE strata_cases; DROP TABLE strata_case_events").unwrap();
     drop(raw);
     let store = Store::open_read_only(dir.path()).unwrap();
-    assert_eq!(store.cases(None, 10, 0).unwrap(), []);
+    assert_eq!(store.cases(None, None, 10, 0).unwrap(), []);
     assert_eq!(store.case("x").unwrap_err().code(), "not-found");
     drop(store);
     let mut store = Store::open(dir.path()).unwrap();
     store.open_case(&new(None), "anna", at(2)).unwrap();
-    assert_eq!(store.cases(None, 10, 0).unwrap().len(), 1);
+    assert_eq!(store.cases(None, None, 10, 0).unwrap().len(), 1);
 }

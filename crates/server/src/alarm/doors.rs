@@ -1,6 +1,6 @@
 //! Alarms over HTTP.
 
-use crate::{Ask, CityState, Problem, Reply, Written, api::body, sta::Catalog, sta::moment};
+use crate::{Ask, CityState, Problem, Reply, Written, api::body, cases, sta::Catalog, sta::moment};
 use serde_json::{Value, json};
 use strata_model::Scope;
 use strata_store::{Alarm, Store};
@@ -20,6 +20,7 @@ pub fn shown(state: &CityState, a: &Alarm) -> Value {
     let mut out = json!({
         "id": a.id, "rule": a.rule, "datastream": a.stream, "level": a.level, "grade": grade, "confidence": a.confidence, "state": stage, "place": place,
         "since": moment(a.since), "raised_at": moment(a.raised_at), "over_at": a.over_at.map(moment),
+        "case": a.case,
         "acknowledged": a.acknowledged.as_ref().map(|k| json!({ "by": k.actor, "at": moment(k.at), "reason": k.reason })),
     });
     if let (Some(out), Some(detail)) = (out.as_object_mut(), a.detail.as_object()) {
@@ -28,13 +29,22 @@ pub fn shown(state: &CityState, a: &Alarm) -> Value {
     out
 }
 
-/// Who acknowledged and why is for those who may.
+/// Who acknowledged and why, and where it is handled, is for those who may.
 fn shown_to(state: &CityState, a: &Alarm, ask: &Ask) -> Value {
-    let mut out = shown(state, a);
-    if !ask.actor.keeper && !out["acknowledged"].is_null() {
+    if ask.actor.keeper { shown(state, a) } else { open_to_all(shown(state, a)) }
+}
+
+fn open_to_all(mut out: Value) -> Value {
+    if !out["acknowledged"].is_null() {
         out["acknowledged"] = json!({ "at": out["acknowledged"]["at"] });
     }
+    out.as_object_mut().map(|o| o.remove("case"));
     out
+}
+
+/// To all who listen.
+pub fn tell(state: &CityState, alarm: &Alarm) {
+    state.hub.alarm(&alarm.stream, &open_to_all(shown(state, alarm)));
 }
 
 fn sees(state: &CityState, scope: &Scope) -> Result<impl Fn(&Alarm) -> bool, Problem> {
@@ -86,7 +96,8 @@ pub fn one(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::json(&shown_to(state, &alarm, ask)).never_kept())
 }
 
-/// Someone has taken it in hand, and says why it needs no more than that, or what is being done.
+/// Someone has taken it in hand, and says why it needs no more than that, or what is being done. A case that waits for
+/// this goes on by it.
 pub fn acknowledge(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -99,8 +110,14 @@ pub fn acknowledge(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Wr
         return Err(Problem::pointer("invalid-feature", "/reason", "it is empty"));
     }
     let alarm = find(state, store, ask)?;
-    let alarm = store.acknowledge_alarm(alarm.id, &ask.actor.name, reason.trim(), state.now())?;
-    let told = shown(state, &alarm);
-    state.hub.alarm(&alarm.stream, &told);
-    Ok(Reply::json(&told).never_kept().into())
+    let (actor, reason) = (&ask.actor.name, reason.trim());
+    let with_case = match &alarm.case {
+        Some(case) if alarm.acknowledged.is_none() => cases::acknowledge(state, store, case, reason, actor)?,
+        _ => false,
+    };
+    let alarm = if with_case { store.alarm(alarm.id)? } else { store.acknowledge_alarm(alarm.id, actor, reason, state.now())? };
+    if !with_case {
+        tell(state, &alarm);
+    }
+    Ok(Reply::json(&shown(state, &alarm)).never_kept().into())
 }

@@ -4,5 +4,5 @@ mod doors;
 mod rules;
 mod watch;
 
-pub use doors::{acknowledge, list, one, shown};
+pub use doors::{acknowledge, list, one, shown, tell};
 pub use watch::{Watch, watch};

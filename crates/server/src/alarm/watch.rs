@@ -1,7 +1,13 @@
 //! The watch: applies the rules to what has just been kept and to the clock, raises alarms and ends them.
 
-use super::rules::{self, Reading, Rule, Test, Verdict};
-use crate::{CityState, sta::Catalog, sta::moment};
+use super::{
+    rules::{self, Reading, Rule, Test, Verdict},
+    tell,
+};
+use crate::{
+    CityState, geojson,
+    sta::{Catalog, Set, moment},
+};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -11,14 +17,17 @@ use std::{
     },
     time::Duration,
 };
-use strata_model::{Instant, Scope};
-use strata_store::{Alarm, NewAlarm, Observation};
+use strata_civic::{Definition, Facts, StepAsked, Takes};
+use strata_model::{Case, CaseEvent, Geometry, Instant, Scope};
+use strata_store::{Alarm, AlarmCase, NewAlarm, NewCase, Observation};
 
 /// Groups of observations that may wait for the watch.
 const QUEUE: usize = 256;
 const TICK: Duration = Duration::from_secs(2);
 /// What is older when it comes is kept, but raises no alarm: the moment to act on it has gone.
 const LATE_MS: i64 = 3600_000;
+/// The definition of the cases that alarms open.
+const CASE: &str = "pipe-alarm";
 /// Readings of one stream that are looked at.
 const READINGS: usize = 4096;
 
@@ -48,7 +57,9 @@ pub fn watch(state: &Arc<CityState>) -> Result<(), crate::ServerError> {
     let rules = rules::read(include_str!("../../../../data/rules/alarms.csv")).map_err(crate::ServerError::Rules)?;
     let (sender, receiver) = sync_channel(QUEUE);
     *live.watch.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-    let mut guard = Guard { rules, kinds: HashMap::new(), of: None, streams: HashMap::new(), open: HashSet::new() };
+    let known = strata_civic::built_in().map_err(|e| crate::ServerError::Cases(e.to_string()))?;
+    let definition = known.into_iter().find(|d| d.id == CASE).ok_or_else(|| crate::ServerError::Cases(format!("there is no `{CASE}`")))?;
+    let mut guard = Guard { rules, definition, kinds: HashMap::new(), of: None, streams: HashMap::new(), open: HashSet::new() };
     guard.remember(state);
     let state = Arc::downgrade(state);
     std::thread::Builder::new().name("watch".into()).spawn(move || duty(&state, &receiver, guard)).map_err(crate::ServerError::Listen)?;
@@ -76,6 +87,7 @@ fn duty(state: &Weak<CityState>, queue: &Receiver<Arc<[Observation]>>, mut guard
 
 struct Guard {
     rules: Vec<Rule>,
+    definition: Definition,
     /// The quantity that each stream measures, as of a catalog.
     kinds: HashMap<Arc<str>, Arc<str>>,
     of: Option<Arc<Catalog>>,
@@ -161,7 +173,7 @@ impl Guard {
                 // Silence is found by the clock; what arrives can only end it.
                 (Verdict::Holds(_), false) if rule.test == Test::Silence && !clock => {}
                 (Verdict::Holds(evidence), false) => {
-                    if raise(state, rule, stream, &evidence, now) {
+                    if raise(state, &self.definition, rule, stream, &evidence, now) {
                         self.open.insert(key);
                     }
                 }
@@ -176,7 +188,7 @@ impl Guard {
     }
 }
 
-fn raise(state: &CityState, rule: &Rule, stream: &Arc<str>, evidence: &[Reading], now: Instant) -> bool {
+fn raise(state: &CityState, definition: &Definition, rule: &Rule, stream: &Arc<str>, evidence: &[Reading], now: Instant) -> bool {
     let shown = |r: &Reading| json!([moment(r.at), if r.value.is_finite() { json!(r.value) } else { Value::Null }]);
     let new = NewAlarm {
         rule: rule.id.clone(),
@@ -190,7 +202,20 @@ fn raise(state: &CityState, rule: &Rule, stream: &Arc<str>, evidence: &[Reading]
             "evidence": evidence.iter().map(shown).collect::<Vec<_>>(),
         }),
     };
-    let raised = state.store().raise_alarm(&new, now);
+    let (target, place) = watched(state, stream);
+    let within = AlarmCase {
+        target: &target,
+        case: NewCase {
+            definition: &definition.id,
+            edition: definition.edition,
+            title: &format!("{} {target}", rule.title_zh),
+            start_state: definition.start().map_or("", |s| s.id.as_str()),
+            place,
+            proposal: None,
+        },
+        event: &|alarm, case| taken(definition, alarm, case, &target, now),
+    };
+    let raised = state.store().raise_alarm(&new, Some(&within), now);
     match raised {
         Ok(alarm) => {
             tell(state, &alarm);
@@ -201,6 +226,30 @@ fn raise(state: &CityState, rule: &Rule, stream: &Arc<str>, evidence: &[Reading]
             false
         }
     }
+}
+
+/// What the stream watches, and where; a stream that is bound to nothing is watched for itself.
+fn watched(state: &CityState, stream: &str) -> (String, Option<Geometry>) {
+    let Ok(catalog) = Catalog::of(state, &Scope::everything()) else { return (stream.into(), None) };
+    let about = catalog.get(Set::Datastreams, stream).map(|e| &e.body["properties"]);
+    let word = |name: &str| about.and_then(|a| a[name].as_str());
+    let target = word("target_layer").zip(word("target_id")).map_or_else(|| stream.to_owned(), |(layer, id)| format!("{layer}/{id}"));
+    let place = catalog.interest_of(stream).and_then(|e| e.body.get("feature")).filter(|g| g["type"] == "Point");
+    (target, place.and_then(|g| geojson::geometry_from(g, &state.frame, "").ok()))
+}
+
+/// The event by which a case takes an alarm, unless it is at its end.
+fn taken(definition: &Definition, alarm: &Alarm, case: &Case, target: &str, now: Instant) -> Option<CaseEvent> {
+    let step = definition.steps_from(case.state()).find(|s| s.takes == Some(Takes::Alarm))?;
+    let mut detail = json!({
+        "alarm": alarm.id, "rule": alarm.rule, "datastream": alarm.stream, "target": target, "level": alarm.level,
+        "confidence": alarm.confidence, "since": moment(alarm.since),
+    });
+    if let (Some(detail), Some(more)) = (detail.as_object_mut(), alarm.detail.as_object()) {
+        detail.extend(more.clone());
+    }
+    let asked = StepAsked { step: step.id.clone(), role: step.role.clone(), after: case.events.len() as u64, reason: None, detail };
+    strata_civic::advance(definition, case, &asked, &Facts { automatic: true, ..Facts::default() }, strata_store::RULES, now).ok()
 }
 
 fn over(state: &CityState, rule: &Rule, stream: &Arc<str>, now: Instant) -> bool {
@@ -216,8 +265,4 @@ fn over(state: &CityState, rule: &Rule, stream: &Arc<str>, now: Instant) -> bool
             false
         }
     }
-}
-
-fn tell(state: &CityState, alarm: &Alarm) {
-    state.hub.alarm(&alarm.stream, &super::doors::shown(state, alarm));
 }

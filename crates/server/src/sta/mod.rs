@@ -19,7 +19,7 @@ mod path;
 mod read;
 mod register;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Set};
 pub use observe::{create, keep, observe, stream_of};
 pub use read::{get, moment, observation_json, root};
 pub use register::register;

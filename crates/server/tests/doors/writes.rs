@@ -125,7 +125,7 @@ async fn every_write_leaves_exactly_one_audit_row() {
                 since: crate::city::now(),
                 detail: json!({}),
             };
-            id = city.state.store().raise_alarm(&new, crate::city::now()).expect("raised").id.to_string();
+            id = city.state.store().raise_alarm(&new, None, crate::city::now()).expect("raised").id.to_string();
         }
         let before = head();
         let body = match route.path {
