@@ -238,6 +238,58 @@ fn the_case_of_an_alarm_survives_a_kill() {
     assert_eq!(again.json("/api/cases?definition=pipe-alarm")["cases"].as_array().map(Vec::len), Some(1));
 }
 
+/// `strata backup` beside a server that is told all the while, and `strata verify` of the copy, sound and damaged.
+#[test]
+fn a_backup_of_a_living_city_is_whole_and_a_damaged_one_is_found_out() {
+    let city = district_copied("living");
+    let s = Server::start(&city);
+    let ids = s.json("/sta/v1.1/Datastreams?$top=100&$select=id")["value"].as_array().expect("a list").clone();
+    let at = |b: i64| strata_model::Instant(1_700_000_000_000 + b * 1000).to_string();
+    let (stop, told) = (AtomicBool::new(false), AtomicU64::new(0));
+    let to = city.with_file_name("copy");
+    let text = |p: &Path| p.to_str().expect("UTF-8").to_owned();
+    let least = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for b in 0.. {
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                let rows = |d: &Value| json!({ "Datastream": { "@iot.id": d["@iot.id"] }, "components": ["phenomenonTime", "result"], "dataArray": [[at(b), 0.3]] });
+                s.post("/sta/v1.1/CreateObservations", &ids.iter().map(rows).collect::<Value>());
+                told.fetch_add(ids.len() as u64, Ordering::SeqCst);
+            }
+        });
+        while told.load(Ordering::SeqCst) < 1000 {
+            sleep(Duration::from_millis(5));
+        }
+        let least = told.load(Ordering::SeqCst);
+        let done = strata_tests::strata(&["backup", &text(&city), &text(&to)]);
+        stop.store(true, Ordering::SeqCst);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        least
+    });
+    let verify = |dir: &Path| {
+        let out = strata_tests::strata(&["--json", "verify", &text(dir)]);
+        (out.status.code(), serde_json::from_slice::<Value>(&out.stdout).expect("JSON"))
+    };
+    let (code, said) = verify(&to);
+    let kept = said["observations"].as_u64().expect("a number");
+    assert!(code == Some(0) && kept >= least && kept.is_multiple_of(ids.len() as u64), "{least} were told: {said}");
+    assert_eq!(verify(&city).0, Some(0), "also beside the server");
+    // It is a city that serves.
+    let again = Server::start(&to);
+    assert_eq!(again.json("/sta/v1.1/Observations?$count=true&$top=0")["@iot.count"].as_u64(), Some(kept));
+    again.kill();
+    // One changed result, which no page check sees.
+    let path = to.join("observations.db");
+    let mut bytes = std::fs::read(&path).expect("a file");
+    let found = bytes.windows(8).position(|w| w == 0.3_f64.to_be_bytes()).expect("a result");
+    bytes[found + 7] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let (code, said) = verify(&to);
+    assert!(code == Some(1) && said["faults"][0].as_str().is_some_and(|f| f.contains("observations")), "{said}");
+}
+
 fn check_file(city: &Path) {
     let out = Command::new("ogrinfo")
         .args(["-ro", "-q", "-sql", "PRAGMA integrity_check"])

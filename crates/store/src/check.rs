@@ -1,6 +1,6 @@
 //! Is the record sound, and a copy of it while it is in use.
 
-use crate::{RECORD, Store, StoreError, audit::to_sql, schema};
+use crate::{OBSERVATIONS, RECORD, Store, StoreError, audit::to_sql, observations, schema};
 use rusqlite::{Connection, OpenFlags, backup::Backup};
 use std::{fs::File, path::Path, time::Duration};
 
@@ -47,17 +47,18 @@ impl Store {
         })
     }
 
-    /// Copies the city as it is now into the new folder `to`, which [`Store::open`] can open. The store stays in use; the
-    /// copy is checked, and takes its name only when it is whole.
+    /// Copies the city as it is now, record and observations, into the new folder `to`, which [`Store::open`] can open. Both
+    /// stay in use; the copies are checked, and take their names only when they are whole, the record's last. Observations
+    /// are copied after the record, so that none of which it speaks is missing.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let io = |source| StoreError::Io { path: to.into(), source };
         if to.join(RECORD).exists() {
             return Err(StoreError::Exists { path: to.into() });
         }
         std::fs::create_dir_all(to).map_err(io)?;
-        let raw = to.join("record.gpkg.new");
-        if raw.exists() {
-            std::fs::remove_file(&raw).map_err(io)?;
+        let (raw, raw_observations) = (to.join("record.gpkg.new"), to.join("observations.db.new"));
+        for left in [&raw, &raw_observations].into_iter().filter(|p| p.exists()) {
+            std::fs::remove_file(left).map_err(io)?;
         }
         let mut copy = Connection::open_with_flags(&raw, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         copy.pragma_update(None, "synchronous", "FULL")?;
@@ -69,6 +70,11 @@ impl Store {
         schema::read_meta(&copy, &raw)?;
         copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?; // one file, no -wal beside it
         copy.close().map_err(|(_, e)| e)?;
+        let live = self.conn.path().map(|p| Path::new(p).with_file_name(OBSERVATIONS)).filter(|p| p.is_file());
+        if let Some(live) = live {
+            observations::copy(&live, &raw_observations)?;
+            std::fs::rename(&raw_observations, to.join(OBSERVATIONS)).map_err(io)?;
+        }
         std::fs::rename(&raw, to.join(RECORD)).map_err(io)?;
         File::open(to).and_then(|d| d.sync_all()).map_err(io)
     }

@@ -44,8 +44,8 @@ pub use case::{Effect, NewCase};
 pub use changes::Difference;
 pub use error::StoreError;
 pub use observations::{
-    Appended, BatchKey, Bound, Column, Comparison, Fate, NewObservation, OBSERVATIONS, Observation, ObservationQuery, Observations, OnKept,
-    Order, Where,
+    Appended, BatchKey, Bound, Checked, Column, Comparison, Fate, NewObservation, OBSERVATIONS, Observation, ObservationQuery,
+    Observations, OnKept, Order, Where, check_observations,
 };
 pub use once::{KeptAnswer, Once, Request};
 pub use registry::Registered;

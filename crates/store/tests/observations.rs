@@ -10,10 +10,10 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant as Clock},
 };
-use strata_model::Instant;
+use strata_model::{Crs, Instant};
 use strata_store::{
-    Appended, BatchKey, Bound, Column, Comparison, Fate, NewObservation, OBSERVATIONS, Observation, ObservationQuery, Observations, Order,
-    Where,
+    Appended, BatchKey, Bound, Checked, CityMeta, Column, Comparison, Fate, NewObservation, OBSERVATIONS, Observation, ObservationQuery,
+    Observations, Order, Store, Where, check_observations,
 };
 
 fn new(stream: &str, at: i64, result: f64) -> NewObservation {
@@ -308,4 +308,116 @@ fn many_small_batches_share_one_way_to_the_disk() {
     eprintln!("batches of 500: {bulk:.0}/s");
     assert_eq!(all(&o).len(), 24_000);
     assert!(rate > 1000.0 && bulk > 10_000.0, "{rate:.0}/s singly, {bulk:.0}/s in batches");
+}
+
+#[test]
+fn a_backup_beside_a_busy_writer_holds_whole_batches_and_all_that_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = CityMeta { name: "c".into(), crs: Crs::CHANGCHUN, geoid_offset_m: 0.0, synthetic: true };
+    let store = Store::create(dir.path(), &meta).unwrap();
+    let o = open(dir.path());
+    let (stop, batches) = (std::sync::atomic::AtomicBool::new(false), std::sync::atomic::AtomicI64::new(0));
+    let order = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            for b in 0.. {
+                if stop.load(order) {
+                    break;
+                }
+                o.append((0..50).map(|i| new(&format!("s{i}"), b, b as f64)).collect(), None, Instant(0)).unwrap();
+                batches.store(b + 1, order);
+            }
+        });
+        for n in 0..5 {
+            while batches.load(order) < n * 20 {
+                std::thread::yield_now();
+            }
+            let to = dir.path().join(format!("copy{n}"));
+            let (least, began) = (batches.load(order), Clock::now());
+            store.backup(&to).unwrap();
+            assert!(began.elapsed() < Duration::from_secs(20), "a writer does not make it begin anew for ever");
+            let most = batches.load(order) + 1;
+            let seen = check_observations(&to).unwrap().unwrap();
+            assert!(
+                (least * 50..=most * 50).contains(&(seen.observations as i64)) && seen.observations % 50 == 0,
+                "{least} {most} {seen:?}"
+            );
+            assert_eq!(seen.unsealed, 0);
+            // It opens, holds what it must, and goes on.
+            let copy = open(&to);
+            assert_eq!(copy.count(&ObservationQuery::default()).unwrap(), seen.observations);
+            assert!(matches!(copy.append(vec![new("late", 1, 1.0)], None, Instant(0)).unwrap(), Appended::Done(_)));
+            drop(copy);
+            assert_eq!(check_observations(&to).unwrap().unwrap().observations, seen.observations + 1);
+        }
+        stop.store(true, order);
+    });
+    // While it is written, too, and a city without observations has none.
+    assert!(check_observations(dir.path()).unwrap().is_some());
+    assert_eq!(check_observations(&dir.path().join("nothing")).unwrap(), None);
+}
+
+#[test]
+fn a_damaged_page_row_stream_or_seal_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let o = open(dir.path());
+    // A result whose bytes stand nowhere else in the file.
+    let mark = 1234.567_891_011_f64;
+    for b in 0..40 {
+        let batch = (0..50).map(|i| new(&format!("stream-{i}"), b, if (b, i) == (20, 7) { mark } else { b as f64 }));
+        o.append(batch.collect(), None, Instant(0)).unwrap();
+    }
+    drop(o);
+    let sound = dir.path().join(OBSERVATIONS);
+    assert_eq!(check_observations(dir.path()).unwrap(), Some(Checked { observations: 2000, unsealed: 0 }));
+    let damaged = |what: &str, harm: &dyn Fn(&Path)| {
+        let copy = tempfile::tempdir().unwrap();
+        let file = copy.path().join(OBSERVATIONS);
+        std::fs::copy(&sound, &file).unwrap();
+        harm(&file);
+        let e = check_observations(copy.path()).expect_err(what);
+        assert!(e.code() == "damaged" && e.to_string().contains("observations"), "{what}: {e}");
+    };
+    let bytes = |file: &Path, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut all = std::fs::read(file).unwrap();
+        change(&mut all);
+        std::fs::write(file, all).unwrap();
+    };
+    damaged("one bit of one result", &|f| {
+        bytes(f, &|all| {
+            let at = all.windows(8).position(|w| w == mark.to_be_bytes()).unwrap();
+            all[at + 6] ^= 1;
+        })
+    });
+    let pages = std::fs::metadata(&sound).unwrap().len() / 4096;
+    for page in 1..pages {
+        damaged(&format!("page {page} of {pages} is noise"), &|f| {
+            bytes(f, &|all| all[page as usize * 4096..][..4096].iter_mut().enumerate().for_each(|(i, b)| *b = (i * 37 + 11) as u8))
+        });
+    }
+    damaged("no SQLite file", &|f| bytes(f, &|all| all[..16].fill(b'x')));
+    damaged("cut off", &|f| bytes(f, &|all| all.truncate(all.len() / 2)));
+    for sql in [
+        "DELETE FROM observations WHERE id = 777",
+        "DELETE FROM observations WHERE id > 1990",
+        "UPDATE observations SET at = at + 1000000 WHERE id = 5",
+        "UPDATE observations SET until = at WHERE id = 5",
+        "UPDATE observations SET parameters = '{}' WHERE id = 5",
+        "UPDATE observations SET stream = stream + 1, at = 99 WHERE id = 5",
+        "UPDATE streams SET id = 'other' WHERE id = 'stream-3'",
+        "DELETE FROM streams WHERE id = 'stream-3'",
+        "DELETE FROM seals WHERE first = 1001",
+        "UPDATE seals SET hash = zeroblob(32) WHERE first = 1001",
+        "DELETE FROM seals WHERE first > 1001",
+        "INSERT INTO observations (stream, at, result) VALUES (1, 99, 0)",
+    ] {
+        damaged(sql, &|f| assert!(rusqlite::Connection::open(f).unwrap().execute(sql, []).unwrap() > 0, "{sql}"));
+    }
+    // What an older program kept is counted, not vouched for.
+    let raw = rusqlite::Connection::open(&sound).unwrap();
+    raw.execute_batch("DROP TABLE seals").unwrap();
+    drop(raw);
+    assert_eq!(check_observations(dir.path()).unwrap(), Some(Checked { observations: 2000, unsealed: 2000 }));
+    open(dir.path()).append(vec![new("new", 1, 1.0)], None, Instant(0)).unwrap();
+    assert_eq!(check_observations(dir.path()).unwrap(), Some(Checked { observations: 2001, unsealed: 2000 }));
 }

@@ -130,13 +130,26 @@ pub fn log(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
 
 pub fn verify(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     let store = Store::open_read_only(dir)?;
-    let (integrity, audit) = (store.integrity(), store.verify_audit());
-    let faults: Vec<String> =
-        [integrity.err().map(|e| e.to_string()), audit.as_ref().err().map(|e| e.to_string())].into_iter().flatten().collect();
+    let (integrity, audit, observations) = (store.integrity(), store.verify_audit(), strata_store::check_observations(dir));
+    let mut faults: Vec<String> = integrity.err().map(|e| e.to_string()).into_iter().collect();
+    faults.extend(audit.as_ref().err().map(|e| e.to_string()));
+    faults.extend(observations.as_ref().err().map(|e| e.to_string()));
+    faults.dedup();
+    let seen = observations.ok().flatten();
     if json {
-        println!("{}", serde_json::json!({ "audit_rows": audit.as_ref().ok(), "faults": faults }));
+        let (observations, unsealed) = (seen.map(|s| s.observations), seen.map(|s| s.unsealed));
+        println!(
+            "{}",
+            serde_json::json!({ "audit_rows": audit.as_ref().ok(), "observations": observations, "unsealed_observations": unsealed, "faults": faults })
+        );
     } else if faults.is_empty() {
-        println!("sound: {} audit rows", audit.unwrap_or_default());
+        let seen = seen.unwrap_or_default();
+        let unsealed = if seen.unsealed > 0 {
+            format!(" ({} of them kept by an older program, without a seal)", seen.unsealed)
+        } else {
+            String::new()
+        };
+        println!("sound: {} audit rows, {} observations{unsealed}", audit.unwrap_or_default(), seen.observations);
     } else {
         faults.iter().for_each(|f| println!("fault: {f}"));
     }

@@ -74,9 +74,9 @@ enum Command {
     Bench(bench::Bench),
     /// Lists the commits of the record.
     Log { city: PathBuf },
-    /// Checks the record: pages, audit chain, counts.
+    /// Checks record and observations: pages, audit chain, counts, seals.
     Verify { city: PathBuf },
-    /// Copies the record while it is in use.
+    /// Copies record and observations while they are in use.
     Backup { city: PathBuf, to: PathBuf },
     /// What the exit codes mean.
     #[command(name = "exit-codes")]

@@ -9,9 +9,12 @@
 //! same time is told as such and changes nothing either. Times are UTC milliseconds; results are finite numbers in the
 //! stream's own unit.
 
+mod check;
 mod query;
 mod writer;
 
+pub(crate) use check::copy;
+pub use check::{Checked, check_observations};
 pub use query::{Bound, Column, Comparison, ObservationQuery, Order, Where};
 
 use crate::{StoreError, store::lock_file};
@@ -145,6 +148,7 @@ impl Observations {
             SCHEMA => {}
             newer => return Err(StoreError::SchemaNewer { path, found: newer as u32, known: SCHEMA as u32 }),
         }
+        conn.execute_batch(check::SEALS)?;
         let mut streams = Streams::default();
         {
             let mut all = conn.prepare("SELECT number, id FROM streams")?;

@@ -1,4 +1,4 @@
-use super::{Appended, BatchKey, Fate, Job, NewObservation, Observation, OnKept, Streams};
+use super::{Appended, BatchKey, Fate, Job, NewObservation, Observation, OnKept, Streams, check};
 use crate::StoreError;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
@@ -61,6 +61,7 @@ fn group(conn: &Connection, streams: &RwLock<Streams>, jobs: &[Job]) -> rusqlite
             Some(key) => once(conn, key, job.at.0, || batch(conn, streams, &mut fresh, &job.rows, &mut added))?,
         });
     }
+    check::seal(conn, &added)?;
     conn.execute_batch("COMMIT")?;
     if !fresh.is_empty() {
         let mut known = streams.write().unwrap_or_else(PoisonError::into_inner);
