@@ -587,8 +587,12 @@ impl Rules {
     /// Least slope of a drain (m/m) by its size and material; `None` where no row holds.
     pub fn min_slope(&self, p: &Pipe) -> Option<Rule> {
         let dn = p.dn_mm.filter(|_| p.is_gravity())?;
-        let plastic = p.material.as_deref().is_some_and(|m| ["PE", "HDPE", "PVC", "UPVC", "PVC-U", "塑料", "聚乙烯"].contains(&m));
-        let id = match dn {
+        self.min_slope_of(dn, p.material.as_deref().is_some_and(|m| ["PE", "HDPE", "PVC", "UPVC", "PVC-U", "塑料", "聚乙烯"].contains(&m)))
+    }
+
+    /// The same by nominal size, mm.
+    pub fn min_slope_of(&self, dn_mm: f64, plastic: bool) -> Option<Rule> {
+        let id = match dn_mm {
             d if d < 250.0 => return None,
             d if d < 350.0 && plastic => "min-slope-dn300-plastic",
             d if d < 350.0 => "min-slope-dn300",
@@ -597,6 +601,19 @@ impl Rules {
             d if d < 700.0 => "min-slope-dn600",
             d if d < 900.0 => "min-slope-dn800",
             _ => "min-slope-dn1000",
+        };
+        Some(self.cite(id))
+    }
+
+    /// The farthest that two wells of a drain may stand apart (m), by its nominal size, mm; `None` where no row holds.
+    pub fn max_well_spacing(&self, dn_mm: f64) -> Option<Rule> {
+        let id = match dn_mm {
+            d if d < 300.0 => return None,
+            d if d <= 600.0 => "well-spacing-dn600",
+            d if d <= 1000.0 => "well-spacing-dn1000",
+            d if d <= 1500.0 => "well-spacing-dn1500",
+            d if d <= 2000.0 => "well-spacing-dn2000",
+            _ => return None,
         };
         Some(self.cite(id))
     }

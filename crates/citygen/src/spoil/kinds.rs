@@ -40,6 +40,9 @@ pub(super) const KINDS: &[Kind] = &[
     ("shallow shaft", well_depth),
     ("drain uphill", drain_fall),
     ("drain shrinks", drain_shrinks),
+    ("drain too flat", drain_flat),
+    ("well left out", well_left_out),
+    ("end beside the stock", edge_match),
     ("isolated line", isolated),
     ("X and Y exchanged", exchanged),
     ("outside of the city", outside),
@@ -330,7 +333,7 @@ fn foreign_end(w: &mut Work, drains: Option<[&'static str; 2]>) {
                 let ground = w.number(*p, "ground").unwrap_or(0.0);
                 let level = w.number(l, "end_level").unwrap_or(0.0);
                 let bore_m = if w.major(l) == "PS" { number(w.cell(l, "size")).unwrap_or(0.0) / 1000.0 } else { 0.0 };
-                ground - level > bore_m + 0.2 && moved.free(&g, l, None)
+                ground - level > bore_m + 0.2 && moved.free(&g, l, None) && flat(&moved, &g, l).is_some()
             })
     };
     let Some((_, l)) = line(w, fit) else { return };
@@ -340,6 +343,9 @@ fn foreign_end(w: &mut Work, drains: Option<[&'static str; 2]>) {
     w.metres(l, "end_depth", ground - level);
     w.touch(&g, &[&id]);
     w.fault(if drains.is_some() { "drain-mix" } else { "class-mix" }, l);
+    if flat(w, &g, l) == Some(true) {
+        w.fault("drain-flat", l);
+    }
 }
 
 fn height_balance(w: &mut Work) {
@@ -382,7 +388,7 @@ fn point_section(w: &mut Work) {
     let says_nothing = |w: &Work, g: &Graph, id: &str| {
         g.points.get(id).is_some_and(|p| UNMARKED.contains(&w.cell(*p, "feature"))) && lines_at(g, id).len() == 2
     };
-    if let Some((g, l)) = line(w, |w, g, l| ENDS.iter().any(|c| says_nothing(w, g, w.cell(l, c.id)))) {
+    if let Some((g, l)) = line(w, |w, g, l| w.major(l) != "PS" && ENDS.iter().any(|c| says_nothing(w, g, w.cell(l, c.id)))) {
         let other = if w.cell(l, "material") == "铜" { "钢" } else { "铜" };
         w.set(l, "material", other);
         for c in &ENDS {
@@ -479,11 +485,20 @@ fn too_long(w: &mut Work) {
         let Some(at) = to(w, g, id, p) else { return false };
         let mut moved = w.clone();
         put(&mut moved, p, at);
-        moved.free(g, lines_at(g, id)[0].0, None) && alone(w, g, at)
+        let l = lines_at(g, id)[0].0;
+        let told = w.major(l) != "PS" || ENDS.iter().all(|c| well(w, g, w.cell(l, c.id)));
+        told && moved.free(g, l, None) && alone(w, g, at) && flat(&moved, g, l).is_some()
     }) && let Some(at) = to(w, &g, &id, p)
     {
         put(w, p, at);
-        w.fault("length", lines_at(&g, &id)[0].0);
+        let l = lines_at(&g, &id)[0].0;
+        w.fault("length", l);
+        if flat(w, &g, l) == Some(true) {
+            w.fault("drain-flat", l);
+        }
+        if w.major(l) == "PS" && wells_within(w, l).is_some_and(|most| most < 80.0) {
+            w.fault("well-spacing", l);
+        }
     }
 }
 
@@ -528,11 +543,116 @@ fn drain_shrinks(w: &mut Work) {
         let into = lines_at(g, id).iter().filter(|(k, end)| *k != l && (w.cell(*k, "flow") == "0") == (*end == 1));
         into.filter_map(|(k, _)| number(w.cell(*k, "size"))).fold(0.0, f64::max)
     };
-    if let Some((g, l)) = line(w, |w, g, l| w.major(l) == "PS" && fed(w, g, l) >= 300.0) {
-        let size = (fed(w, &g, l) / 2.0).round();
+    let shrink = |w: &mut Work, l: At, fed: f64| {
+        let size = (fed / 2.0).round();
         w.set(l, "size", format!("{size:.0}"));
         w.set(l, "od", format!("{:.0}", size * 1.2));
+    };
+    if let Some((g, l)) = line(w, |w, g, l| {
+        let mut smaller = w.clone();
+        shrink(&mut smaller, l, fed(w, g, l));
+        w.major(l) == "PS" && fed(w, g, l) >= 300.0 && flat(&smaller, g, l).is_some()
+    }) {
+        let fed = fed(w, &g, l);
+        shrink(w, l, fed);
         w.fault("drain-shrinks", l);
+        if flat(w, &g, l) == Some(true) {
+            w.fault("drain-flat", l);
+        }
+    }
+}
+
+/// Fall of a drain along its flow and the least that GB 50014 asks for, m; nothing where it asks for none.
+fn falls(w: &Work, g: &Graph, l: At) -> Option<(f64, f64)> {
+    let dn = number(w.cell(l, "size")).filter(|dn| w.major(l) == "PS" && *dn >= 250.0)?;
+    let plastic = ["PE", "PVC", "HDPE", "UPVC"].contains(&w.cell(l, "material"));
+    let permille = [(350.0, if plastic { 2.0 } else { 3.0 }), (450.0, 1.5), (550.0, 1.2), (700.0, 1.0), (900.0, 0.8), (f64::INFINITY, 0.6)];
+    let least = permille.iter().find(|(below, _)| dn < *below)?.1;
+    let fall = w.number(l, "start_level")? - w.number(l, "end_level")?;
+    let fall = match w.cell(l, "flow") {
+        "0" => fall,
+        "1" => -fall,
+        _ => fall.abs(),
+    };
+    Some((fall, least * w.length(g, l)? / 1000.0))
+}
+
+/// Does a drain fall too little? `None`: too near to the limit to say.
+fn flat(w: &Work, g: &Graph, l: At) -> Option<bool> {
+    let Some((fall, least)) = falls(w, g, l) else { return Some(false) };
+    let short = least - 0.01 - fall;
+    (short.abs() > 0.003).then_some(short > 0.0)
+}
+
+fn well(w: &Work, g: &Graph, id: &str) -> bool {
+    g.points.get(id).is_some_and(|p| w.cell(*p, "feature").is_empty() && w.cell(*p, "appurtenance").ends_with('井'))
+}
+
+/// How far apart the wells of a drain of this size may be, m.
+fn wells_within(w: &Work, l: At) -> Option<f64> {
+    let dn = number(w.cell(l, "size")).filter(|dn| *dn >= 300.0)?;
+    [(600.0, 75.0), (1000.0, 100.0), (1500.0, 150.0), (2000.0, 200.0)].iter().find(|(most, _)| dn <= *most).map(|r| r.1)
+}
+
+/// Lifts the lower end of a drain, so that it still falls, and by too little.
+fn drain_flat(w: &mut Work) {
+    let share = w.dice.range(0.0, 1.0);
+    let lifted = |w: &Work, g: &Graph, l: At| {
+        let (fall, least) = falls(w, g, l).filter(|(fall, least)| *least > 0.025 && fall > least)?;
+        let lower = usize::from(w.cell(l, "flow") == "0");
+        let mut out = w.clone();
+        lift(&mut out, l, lower, fall - (least - 0.02) * share);
+        let id = w.cell(l, ENDS[lower].id);
+        let inverts = || lines_at(g, id).iter().filter_map(|(k, end)| out.number(*k, ENDS[*end].level));
+        let apart = inverts().fold(f64::NEG_INFINITY, f64::max) - inverts().fold(f64::INFINITY, f64::min);
+        (apart < 0.45 && out.free(g, l, None)).then_some(out)
+    };
+    if let Some((g, l)) = line(w, |w, g, l| lifted(w, g, l).is_some())
+        && let Some(out) = lifted(w, &g, l)
+    {
+        *w = out;
+        w.fault("drain-flat", l);
+    }
+}
+
+/// The well in the middle of a straight drain was taken for a bend without one.
+fn well_left_out(w: &mut Work) {
+    let pair = |w: &Work, g: &Graph, id: &str| -> Option<At> {
+        let [(a, i), (b, j)] = lines_at(g, id)[..] else { return None };
+        let alike = ["size", "material"].iter().all(|c| w.cell(a, c) == w.cell(b, c)) && w.major(a) == "PS" && w.major(b) == "PS";
+        let far = [(a, i), (b, j)].iter().all(|(l, end)| well(w, g, w.cell(*l, ENDS[1 - end].id)));
+        let length = w.length(g, a)? + w.length(g, b)?;
+        (alike && far && length > wells_within(w, a)? + 1.0).then(|| a.min(b))
+    };
+    if let Some((g, id, p)) = point(w, |w, g, id, _| well(w, g, id) && pair(w, g, id).is_some())
+        && let Some(first) = pair(w, &g, &id)
+    {
+        w.word(p, "直线点");
+        w.set(p, "well_depth", "");
+        w.set(p, "cover", "");
+        w.fault("well-spacing", first);
+    }
+}
+
+/// Where a line goes on outside of the survey, its end was measured beside the one that the stock has.
+fn edge_match(w: &mut Work) {
+    let turn = w.dice.range(0.0, std::f64::consts::TAU);
+    let moved = |w: &Work, p: At| -> Option<(Work, [f64; 2])> {
+        let at = w.plan(p)?;
+        let (mut out, at) = (w.clone(), [at[0] + 0.4 * turn.cos(), at[1] + 0.4 * turn.sin()]);
+        out.metres(p, "east", at[0]);
+        out.metres(p, "north", at[1]);
+        Some((out, at))
+    };
+    if let Some((_, _, p)) = point(w, |w, g, id, p| {
+        let ([(l, _)], Some((out, at))) = (lines_at(g, id), moved(w, p)) else { return false };
+        let others = g.points.values().filter(|q| **q != p).all(|q| w.plan(*q).is_none_or(|q| (q[0] - at[0]).hypot(q[1] - at[1]) > 1.0));
+        let fits = others && out.free(g, *l, None) && flat(&out, g, *l) == Some(false);
+        w.cell(p, "feature") == "出测区" && fits && w.length(g, *l).is_some_and(|m| m > 3.0)
+    }) && let Some((out, _)) = moved(w, p)
+    {
+        *w = out;
+        w.fault("edge-match", p);
     }
 }
 

@@ -6,9 +6,9 @@ use super::{
     rows::{Line, Net},
     rules::Limits,
 };
-use crate::reasons::why;
+use crate::{reasons::why, rules::rules};
 use std::collections::HashMap;
-use strata_model::codes::Size;
+use strata_model::codes::{Size, codes};
 
 pub fn check(net: &Net, limits: &Limits, found: &mut Findings) {
     for l in net.lines.iter().filter(|l| l.gravity()) {
@@ -19,6 +19,8 @@ pub fn check(net: &Net, limits: &Limits, found: &mut Findings) {
             found.add("drain-fall", l.row, &id_of(l), reason).value(format!("{:.3} m", down - up));
         }
     }
+    flat(net, limits, found);
+    wells(net, found);
     let mut points: Vec<_> = net.star.iter().collect();
     points.sort_by_key(|(p, _)| **p);
     for (&i, star) in points {
@@ -52,6 +54,81 @@ pub fn check(net: &Net, limits: &Limits, found: &mut Findings) {
         }
     }
     isolated(net, found);
+}
+
+/// Nominal size of a round drain, mm.
+fn bore_mm(l: &Line) -> Option<f64> {
+    match l.size {
+        Some(Size::Round(d)) if l.gravity() => Some(d),
+        _ => None,
+    }
+}
+
+fn plan_m(net: &Net, l: &Line) -> Option<f64> {
+    let [a, b] = net.ends(l);
+    let (a, b) = (net.points[a?].at?, net.points[b?].at?);
+    Some((a[0] - b[0]).hypot(a[1] - b[1]))
+}
+
+/// A drain that falls, and by too little. One that rises is found as that.
+fn flat(net: &Net, limits: &Limits, found: &mut Findings) {
+    for l in &net.lines {
+        let (Some(dn), Some(material), Some(length), Some(a), Some(b)) =
+            (bore_mm(l), l.material, plan_m(net, l), l.level_m[0], l.level_m[1])
+        else {
+            continue;
+        };
+        let fall = match l.flow {
+            Some(0) => a - b,
+            Some(_) => b - a,
+            None => (a - b).abs(),
+        };
+        let Some(least) = rules().min_slope_of(dn, matches!(material, "PE" | "PVC")).and_then(|r| r.value) else { continue };
+        if fall >= -limits.rise_m && fall < least * length - limits.flat_m {
+            let reason = why("falls-little", &[&format_args!("{:.4}", fall / length), &dn, &least]);
+            found.add("drain-flat", l.row, &id_of(l), reason).value(format!("{:.4}", fall / length));
+        }
+    }
+}
+
+/// From well to well along a drain, through fittings that join two lines. What is nameless or branches ends the walk:
+/// nothing is known of the distance then.
+fn wells(net: &Net, found: &mut Findings) {
+    let is_well = |i: usize| {
+        let p = &net.points[i];
+        p.feature.is_none() && p.appurtenance.as_deref().is_some_and(|a| codes().point_kind(a) == "well")
+    };
+    let passes = |i: usize| net.points[i].appurtenance.is_none() && net.points[i].feature.is_some();
+    let mut starts: Vec<usize> = net.star.keys().copied().filter(|i| is_well(*i)).collect();
+    starts.sort_unstable();
+    for &well in &starts {
+        for &(first, end) in &net.star[&well] {
+            let (mut line, mut end, mut length, mut least_dn, mut row) = (first, end, 0.0, f64::INFINITY, net.lines[first].row);
+            // A ring without a second well has as many lines as the net at most.
+            for _ in 0..net.lines.len() {
+                let l = &net.lines[line];
+                let (Some(dn), Some(m), Some(next)) = (bore_mm(l), plan_m(net, l), net.ends(l)[1 - end]) else { break };
+                (length, least_dn, row) = (length + m, dn.min(least_dn), row.min(l.row));
+                if is_well(next) {
+                    // Each pair once, from the well that comes first.
+                    let far = rules().max_well_spacing(least_dn).and_then(|r| r.value).filter(|most| well < next && length > *most);
+                    if let Some(most) = far {
+                        let l = net.lines.iter().find(|l| l.row == row).unwrap_or(l);
+                        let with: [&dyn std::fmt::Display; 5] =
+                            [&net.points[well].id, &net.points[next].id, &format_args!("{length:.1}"), &least_dn, &most];
+                        found.add("well-spacing", row, &id_of(l), why("wells-apart", &with)).value(format!("{length:.1} m"));
+                    }
+                    break;
+                }
+                let Some((on, its)) =
+                    net.star[&next].iter().find(|(k, _)| *k != line).filter(|_| passes(next) && net.star[&next].len() == 2)
+                else {
+                    break;
+                };
+                (line, end) = (*on, *its);
+            }
+        }
+    }
 }
 
 /// A line with no neighbour at either end. An end without a point is found by another rule.

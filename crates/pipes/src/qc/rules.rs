@@ -112,6 +112,16 @@ pub const RULES: &[Rule] = &[
     rule("slope", Logic, Warn, "坡度超限", "a line is steeper than the limit", CHECKS, V),
     rule("well-depth", Logic, Warn, "井深小于管线埋深", "a shaft ends above a line in it", OURS, M),
     rule("drain-fall", Logic, Error, "排水管逆坡", "a gravity drain rises along its flow", "GB 50014-2021", V2),
+    rule("drain-flat", Logic, Warn, "排水管坡度不足", "a gravity drain falls less than its size asks for", "GB 50014-2021 5.2.10", V2),
+    rule(
+        "well-spacing",
+        Logic,
+        Warn,
+        "检查井间距过大",
+        "two wells of a drain stand farther apart than its size allows",
+        "GB 50014-2021 5.4",
+        V2,
+    ),
     rule("drain-shrinks", Logic, Warn, "下游管径变小", "a drain is smaller than the one that feeds it", "GB 50014-2021", M),
     rule("drain-mix", Logic, Error, "雨污混接", "a sewer and a storm drain meet", "GB 50014-2021", V2),
     rule("isolated", Logic, Warn, "孤立管段", "a line is joined to nothing else of its class", CHECKS, V),
@@ -119,6 +129,7 @@ pub const RULES: &[Rule] = &[
     rule("outside-city", Space, Error, "超出城市范围", "a point outside of the city", CHECKS, M),
     rule("same-place", Space, Error, "点位重合", "two points of one class at the same place", CHECKS, V),
     rule("loose-end", Space, Warn, "端点悬空未接", "a line ends just beside a point that it does not reach", CHECKS, M),
+    rule("edge-match", Space, Warn, "与现状管线未接边", "a line ends just beside an end of the stock and does not reach it", CHECKS, M),
     rule("above-ground", Space, Error, "管线高于地面", "a buried line lies above the ground", CHECKS, M),
     rule("ground-level", Space, Warn, "地面高程与地形不符", "the ground of a point is not that of the terrain", OURS, M),
     rule("clash-stock", Space, Error, "与现状管线碰撞", "a line runs through one of the stock that it does not measure anew", CHECKS, M),
@@ -148,10 +159,14 @@ pub struct Limits {
     pub slope_deg: f64,
     /// A rise of an invert that is no error of measurement, m.
     pub rise_m: f64,
+    /// Fall that an invert may lack by error of measurement, m.
+    pub flat_m: f64,
     /// Points nearer than this are one place, m.
     pub same_m: f64,
     /// A loose end nearer than this to another point was meant to reach it, m.
     pub loose_m: f64,
+    /// An end nearer than this to an end of the stock was meant to reach it, m.
+    pub edge_m: f64,
     /// Ground of a point against the terrain, m.
     pub terrain_m: f64,
     /// How deep bodies must run into each other, m.
@@ -170,8 +185,10 @@ impl Default for Limits {
             shortest_m: 0.05,
             slope_deg: 10.0,
             rise_m: 0.02,
+            flat_m: 0.01,
             same_m: 0.01,
             loose_m: 0.30,
+            edge_m: 1.0,
             terrain_m: 1.0,
             clash_m: 0.05,
         }

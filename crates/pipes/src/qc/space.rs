@@ -5,7 +5,7 @@ use super::{
     logic::id_of,
     rows::{Line, Net},
     rules::Limits,
-    stock::Stock,
+    stock::{SAME_PLACE_M, Stock},
 };
 use crate::reasons::why;
 use rstar::{AABB, RTree, primitives::GeomWithData};
@@ -28,10 +28,13 @@ const CLASHES: usize = 8;
 pub fn check(net: &Net, city: &City<'_>, limits: &Limits, found: &mut Findings) {
     same_place(net, limits, found);
     loose_ends(net, limits, found);
+    // What the delivery measures anew of the stock is replaced by it.
+    let replaced: HashSet<usize> = city.stock.map(|s| s.matches(net)).unwrap_or_default().into_iter().flatten().collect();
+    edges(net, city.stock, &replaced, limits, found);
     for l in &net.lines {
         above_ground(net, l, found);
     }
-    clashes(net, city.stock, limits, found);
+    clashes(net, city.stock, &replaced, limits, found);
 }
 
 /// Could it be a plan place in a Gauss-Kruger zone at all, without zone number?
@@ -170,6 +173,46 @@ fn loose_ends(net: &Net, limits: &Limits, found: &mut Findings) {
     }
 }
 
+/// Ends of the delivery against ends of the stock that stays: what another survey measured there should be met.
+fn edges(net: &Net, stock: Option<&Stock>, replaced: &HashSet<usize>, limits: &Limits, found: &mut Findings) {
+    let Some(stock) = stock else {
+        found.not_checked.insert("edge-match", "no stock was given");
+        return;
+    };
+    let mut grid = Grid { cell_m: limits.edge_m.max(1e-3), cells: HashMap::new() };
+    let ends: Vec<(usize, [f64; 3])> =
+        (0..stock.pipes.len()).filter(|i| !replaced.contains(i)).flat_map(|i| stock.pipes[i].axis.map(|end| (i, end))).collect();
+    let mut heaps: HashMap<(i64, i64), usize> = HashMap::new();
+    for (n, (_, at)) in ends.iter().enumerate() {
+        let heap = heaps.entry(grid.key([at[0], at[1]])).or_default();
+        *heap += 1;
+        if *heap <= 64 {
+            grid.put([at[0], at[1]], n);
+        }
+    }
+    // What was meant to meet a point of the delivery is found as that.
+    let loose: HashSet<_> = found.list.iter().filter(|f| f.rule.id == "loose-end").filter_map(|f| f.at).collect();
+    let mut points: Vec<(&usize, &Vec<(usize, usize)>)> = net.star.iter().filter(|(_, star)| star.len() == 1).collect();
+    points.sort_by_key(|(i, _)| **i);
+    for (&i, star) in points {
+        let (p, line, end) = (&net.points[i], &net.lines[star[0].0], star[0].1);
+        if loose.contains(&p.row) {
+            continue;
+        }
+        let (Some(at), Some(level), Some(class)) = (p.at, line.axis_m(end), line.class) else { continue };
+        let nearest = grid
+            .near(at)
+            .map(|n| &ends[n])
+            .filter(|(old, b)| stock.pipes[*old].class == class.major && (b[2] - level).abs() <= limits.edge_m)
+            .map(|(old, b)| (*old, (at[0] - b[0]).hypot(at[1] - b[1])))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((old, gap)) = nearest.filter(|(_, gap)| *gap > SAME_PLACE_M && *gap <= limits.edge_m) {
+            let reason = why("stock-end-beside", &[&stock.pipes[old].id, &format_args!("{gap:.2}")]);
+            found.add("edge-match", p.row, &p.id, reason).value(format!("{gap:.3} m"));
+        }
+    }
+}
+
 fn above_ground(net: &Net, l: &Line, found: &mut Findings) {
     if l.in_the_open() {
         return;
@@ -219,7 +262,7 @@ fn tree(bodies: &[Option<Capsule>]) -> RTree<Body> {
     RTree::bulk_load(bodies.iter().enumerate().filter_map(of).collect())
 }
 
-fn clashes(net: &Net, stock: Option<&Stock>, limits: &Limits, found: &mut Findings) {
+fn clashes(net: &Net, stock: Option<&Stock>, replaced: &HashSet<usize>, limits: &Limits, found: &mut Findings) {
     let bodies: Vec<Option<Capsule>> = net
         .lines
         .iter()
@@ -233,9 +276,6 @@ fn clashes(net: &Net, stock: Option<&Stock>, limits: &Limits, found: &mut Findin
     let old: Vec<Option<Capsule>> =
         stock.map(|s| s.pipes.iter().map(|p| Some(Capsule { axis: p.axis, radius_m: p.radius_m })).collect()).unwrap_or_default();
     let old_tree = tree(&old);
-    let matched = stock.map(|s| s.matches(net)).unwrap_or_default();
-    // A stock pipe that the delivery measures anew is replaced: its old body is in nobody's way.
-    let replaced: HashSet<usize> = matched.iter().flatten().copied().collect();
     let together: HashSet<(usize, usize)> =
         net.star.values().filter(|s| s.len() < 1_000).flat_map(|s| s.iter().flat_map(|a| s.iter().map(|b| (a.0, b.0)))).collect();
     for (i, (l, body)) in net.lines.iter().zip(&bodies).enumerate() {
@@ -263,8 +303,9 @@ fn clashes(net: &Net, stock: Option<&Stock>, limits: &Limits, found: &mut Findin
                 break;
             }
             let (Some(it), Some(pipe)) = (old[other], stock.and_then(|s| s.pipes.get(other))) else { continue };
-            // What ends at the same point is joined to it.
-            let joined = [&pipe.start, &pipe.end].iter().any(|e| !e.is_empty() && (**e == l.start || **e == l.end));
+            // What ends at the same point is joined to it; what ends beside it was meant to be, and is found as such.
+            let joined = [&pipe.start, &pipe.end].iter().any(|e| !e.is_empty() && (**e == l.start || **e == l.end))
+                || (l.class.is_some_and(|c| c.major == pipe.class) && beside(body, &it, limits.edge_m));
             let deep = body.depth_m(&it);
             if !joined && deep > limits.clash_m {
                 hits.push((pipe.id.clone(), deep));
