@@ -4,10 +4,11 @@ use gdal::{
     Dataset,
     vector::{LayerAccess, geometry_type_to_name},
 };
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
 use strata_citygen::District;
 use strata_model::{Geometry, Point3, codes::codes};
-use strata_tests::{scratch, strata, strata_ok};
+use strata_tests::{Server, district_copied, scratch, strata, strata_ok};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -164,7 +165,8 @@ fn rules_refuse_a_survey_and_partial_takes_the_rest() {
     let report: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(bad.join("faults.json")).expect("truth")).expect("JSON");
     let faults = truth.as_array().expect("faults");
-    for f in faults {
+    // The new city has no stock that an end could lie beside.
+    for f in faults.iter().filter(|f| f["rule"] != "edge-match") {
         let found = report["findings"].as_array().expect("findings");
         assert!(found.iter().any(|g| ["rule", "table", "row"].iter().all(|k| g[*k] == f[*k])), "{f} is not found");
     }
@@ -193,4 +195,95 @@ fn rules_refuse_a_survey_and_partial_takes_the_rest() {
     let compared = strata_ok(&["pipes", "compare-survey", text(&city), "--delivery", text(&delivery)]);
     let counts = serde_json::from_str::<serde_json::Value>(&compared).expect("JSON")["counts"].clone();
     assert_eq!((&counts["new"], &counts["unchanged"], &counts["gone"]), (&1.into(), &total.into(), &0.into()), "{counts}");
+}
+
+/// The tables as a browser sends them.
+fn tables(folder: &Path) -> Value {
+    let mut files: Vec<_> = std::fs::read_dir(folder).expect("a folder").flatten().map(|e| e.path()).collect();
+    files.retain(|p| p.extension().is_some_and(|e| e == "csv"));
+    files.sort();
+    let table = |p: &std::path::PathBuf| {
+        let all = std::fs::read_to_string(p).expect("UTF-8");
+        let mut rows = all.trim_start_matches('\u{feff}').lines().map(|l| l.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let name = p.file_stem().and_then(|s| s.to_str()).expect("a name");
+        let headings = rows.next().expect("a heading");
+        let rows: Vec<Value> = rows.enumerate().map(|(i, cells)| json!({ "number": i + 2, "cells": cells })).collect();
+        json!({ "name": name, "role": if name.ends_with("POINT") { "points" } else { "lines" }, "heading_row": 1, "headings": headings, "rows": rows })
+    };
+    json!({ "name": "合成数据", "tables": files.iter().map(table).collect::<Vec<_>>() })
+}
+
+/// Handed in over HTTP, sampled, taken in, published, archived: the record has what the delivery changes, and no more.
+#[test]
+fn a_delivery_goes_from_the_sample_to_the_archive() {
+    let dir = scratch("survey-case");
+    let folder = dir.join("delivery");
+    strata_ok(&["gen", "survey", text(&folder), "--size", "sheet", "--seed", "42"]);
+    let s = Server::start(&district_copied("survey-case-city"));
+    let mut delivery = tables(&folder);
+    let lines = delivery["tables"].as_array().expect("tables").iter().position(|t| t["name"] == "JSLINE").expect("water");
+    let heading = |name: &str| delivery["tables"][lines]["headings"].as_array().and_then(|h| h.iter().position(|c| c == name)).expect(name);
+    let (start, end, material, depth) = (heading("起点点号"), heading("终点点号"), heading("材质"), heading("起点埋深"));
+    let untouched = delivery.clone();
+    // Unchanged, faulty, empty: each is refused with its reason, and there is no case of it.
+    let ask = |d: &Value| {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let body = json!({ "definition": "survey-delivery", "title": "人民大街普查", "delivery": d });
+        let mut a = agent
+            .post(format!("{}/api/cases", s.url))
+            .header("authorization", format!("Bearer {}", s.token))
+            .send_json(&body)
+            .expect("sent");
+        (a.status().as_u16(), a.body_mut().read_json::<Value>().expect("JSON"))
+    };
+    let mut faulty = untouched.clone();
+    faulty["tables"][lines]["rows"][0]["cells"][depth] = "0.555".into();
+    for (d, said) in [(&untouched, "changes nothing"), (&faulty, "level error"), (&json!({ "tables": [] }), "")] {
+        let (status, problem) = ask(d);
+        assert!(status == 422 && problem["detail"].as_str().is_some_and(|t| t.contains(said)), "{said}: {status} {problem}");
+    }
+    assert_eq!(s.json("/api/cases?definition=survey-delivery")["cases"], json!([]));
+    // One pipe of another material, one that is gone.
+    let rows = delivery["tables"][lines]["rows"].as_array_mut().expect("rows");
+    let all = rows.len();
+    rows[3]["cells"][material] = if rows[3]["cells"][material] == "铸铁" { "钢" } else { "铸铁" }.into();
+    let ends = |r: &Value| [r["cells"][start].as_str().expect("an end").to_owned(), r["cells"][end].as_str().expect("an end").to_owned()];
+    let (altered, gone) = (ends(&rows[3]), ends(&rows[all / 2]));
+    rows.remove(all / 2);
+    let total: usize = delivery["tables"]
+        .as_array()
+        .expect("tables")
+        .iter()
+        .filter(|t| t["role"] == "lines")
+        .map(|t| t["rows"].as_array().map_or(0, Vec::len))
+        .sum();
+    let (status, case) = ask(&delivery);
+    assert_eq!(status, 201, "{case}");
+    assert_eq!(case["report"]["difference"], json!({ "new": 0, "changed": 1, "gone": 1, "unchanged": total - 1 }), "{case}");
+    assert_eq!((&case["state"], &case["view"]["steps"]), (&json!("checked"), &json!([["sample", "inspector"], ["return", "inspector"]])));
+    let id = case["id"].as_str().expect("an id");
+    let mut after = 1;
+    for (step, role, state) in [
+        ("sample", "inspector", "sampled"),
+        ("store", "keeper", "stored"),
+        ("publish", "keeper", "published"),
+        ("archive", "archivist", "archived"),
+    ] {
+        let done = s.post(&format!("/api/cases/{id}/steps"), &json!({ "step": step, "role": role, "after": after, "reason": "抽检合格" }));
+        assert_eq!(done["state"], state, "{done}");
+        after += 1;
+    }
+    // What the record says, asked another way than the case was made.
+    let diff = s.json("/api/versions/1/diff/2");
+    let pipes = diff["layers"].as_array().expect("layers").iter().find(|l| l["layer"] == "pipes").expect("pipes");
+    assert_eq!(pipes["counts"], json!({ "added": 0, "removed": 1, "changed": 1 }), "{diff}");
+    let found = |pair: &[String; 2], version: u32| {
+        let filter = format!("start_point='{}'%20AND%20end_point='{}'", pair[0], pair[1]);
+        let all = s.json(&format!("/ogc/collections/pipes/items?filter={filter}&v={version}"));
+        all["features"].as_array().expect("features").iter().map(|f| f["properties"]["material"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((found(&gone, 1).len(), found(&gone, 2).len()), (1, 0));
+    assert_ne!(found(&altered, 1), found(&altered, 2));
+    // The same tables again change nothing more.
+    assert!(ask(&delivery).1["detail"].as_str().is_some_and(|t| t.contains("changes nothing")));
 }

@@ -59,9 +59,9 @@ pub fn parties(definition: &Definition, case: &Case) -> BTreeMap<String, Option<
     out
 }
 
-/// What was taken of alarms, oldest first.
-pub fn alarms<'c>(definition: &'c Definition, case: &'c Case) -> impl DoubleEndedIterator<Item = &'c Value> {
-    let takes = |e: &&CaseEvent| step(definition, &e.step).is_some_and(|s| s.takes == Some(Takes::Alarm));
+/// What steps of one kind have brought in, oldest first.
+pub fn taken<'c>(definition: &'c Definition, case: &'c Case, kind: Takes) -> impl DoubleEndedIterator<Item = &'c Value> {
+    let takes = move |e: &&CaseEvent| step(definition, &e.step).is_some_and(|s| s.takes == Some(kind));
     case.events.iter().filter(takes).map(|e| &e.detail)
 }
 
@@ -156,7 +156,7 @@ pub fn advance(
             }
         }
         Some(Takes::Notice) if text("duty_contact").is_none() => return wants("`detail.duty_contact`: who can be reached"),
-        Some(Takes::Check | Takes::AsBuilt | Takes::Alarm) if !asked.detail.is_object() => return wants("its result"),
+        Some(Takes::Check | Takes::AsBuilt | Takes::Alarm | Takes::Report) if !asked.detail.is_object() => return wants("its result"),
         _ => {}
     }
     Ok(CaseEvent {

@@ -15,6 +15,9 @@ pub struct Definition {
     /// Its cases carry a proposal.
     #[serde(default)]
     pub proposal: bool,
+    /// Its cases begin with a survey delivery, whose difference from the stock is their proposal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delivery: bool,
     #[serde(rename = "role")]
     pub roles: Vec<Role>,
     #[serde(rename = "state")]
@@ -99,6 +102,8 @@ pub enum Takes {
     AsBuilt,
     /// `detail`: an alarm with its rule, window, evidence and confidence.
     Alarm,
+    /// `detail`: what the quality rules found in a delivery, and how it differs from the stock.
+    Report,
 }
 
 /// What a step does besides its event, in its own transaction.
@@ -140,10 +145,14 @@ pub struct Step {
 
 /// The definitions that come with the program.
 pub fn built_in() -> Result<Vec<Definition>, CivicError> {
-    [include_str!("../../../data/systems/pipes/permit.toml"), include_str!("../../../data/systems/pipes/alarm.toml")]
-        .into_iter()
-        .map(Definition::parse)
-        .collect()
+    [
+        include_str!("../../../data/systems/pipes/permit.toml"),
+        include_str!("../../../data/systems/pipes/alarm.toml"),
+        include_str!("../../../data/systems/pipes/delivery.toml"),
+    ]
+    .into_iter()
+    .map(Definition::parse)
+    .collect()
 }
 
 impl Definition {

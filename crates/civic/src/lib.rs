@@ -15,7 +15,7 @@ mod error;
 
 pub mod definition;
 
-pub use case::{CaseView, Facts, StepAsked, advance, alarms, parties, violations};
+pub use case::{CaseView, Facts, StepAsked, advance, parties, taken, violations};
 pub use clock::{Calendar, Clock};
 pub use definition::{Definition, Does, End, Need, Role, State, Step, Takes, built_in};
 pub use error::CivicError;

@@ -35,4 +35,4 @@ pub use place::guard_gdal;
 pub use report::{Refusal, Report};
 pub use sniff::{Format, formats};
 pub use source::{ImportOptions, Reader, Sink, import, verdict};
-pub use survey::read_delivery;
+pub use survey::{read_delivery, take_delivery};

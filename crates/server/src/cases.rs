@@ -1,7 +1,7 @@
 //! Cases over HTTP: opened, stepped through, read. What a step needs is decided by its definition (`civic`), inside the
 //! store's transaction; what a check finds is never the client's word but run here, on the city with the proposal.
 
-use crate::{Ask, CityState, Problem, Reply, Written, alarm, api::body, crs::DoorCrs, geojson, problem::short};
+use crate::{Ask, CityState, Problem, Reply, Written, alarm, api::body, crs::DoorCrs, deliveries, geojson, problem::short};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,6 +9,7 @@ use std::{
 };
 use strata_civic::{Calendar, CaseView, CivicError, Definition, Does, Facts, StepAsked, Takes};
 use strata_engine::{Snapshot, View};
+use strata_model::survey::Delivery;
 use strata_model::{Bounds3, Case, Change, Geometry, Instant, Layer, LayerId, Proposal, ProposalState, Query, Scope, Theme, Version};
 use strata_pipes::Pipe;
 use strata_store::{Effect, NewCase, Store, StoreError};
@@ -46,13 +47,16 @@ fn shown(state: &CityState, case: &Case, events: bool) -> Result<Value, Problem>
         "opened": case.opened, "opened_by": case.opened_by, "proposal": case.proposal, "place": place,
         "state": case.state(), "state_title": titles, "events_count": case.events.len(), "view": view,
     });
-    let mut alarms = strata_civic::alarms(&d, case);
+    let mut alarms = strata_civic::taken(&d, case, Takes::Alarm);
     if let Some(mut newest) = alarms.next_back().cloned() {
         // All evidence stands in the events.
         newest.as_object_mut().map(|o| o.remove("evidence"));
         let ids: Vec<Value> = alarms.map(|a| a["alarm"].clone()).chain([newest["alarm"].clone()]).collect();
         out["alarms"] = ids.into();
         out["alarm"] = newest;
+    }
+    if let Some(report) = strata_civic::taken(&d, case, Takes::Report).next_back() {
+        out["report"] = report.clone();
     }
     if events {
         out["events"] = json!(case.events);
@@ -100,6 +104,8 @@ struct Opening {
     title: String,
     #[serde(default)]
     proposal: Option<String>,
+    #[serde(default)]
+    delivery: Option<Delivery>,
 }
 
 pub fn open(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, Problem> {
@@ -112,6 +118,15 @@ pub fn open(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
     if d.steps.iter().any(|s| s.takes == Some(Takes::Alarm)) {
         return Err(Problem::new("refused", "Cases of this kind are opened by an alarm."));
     }
+    if d.delivery {
+        let delivery =
+            form.delivery.ok_or_else(|| Problem::pointer("invalid-parameter", "/delivery", "cases of this kind begin with one"))?;
+        let case = deliveries::open(state, store, &d, title.trim(), &delivery, &ask.actor.name)?;
+        return opened(state, &case);
+    }
+    if form.delivery.is_some() {
+        return Err(Problem::pointer("invalid-parameter", "/delivery", "cases of this kind have none"));
+    }
     if d.proposal && form.proposal.is_none() {
         return Err(Problem::pointer("invalid-parameter", "/proposal", "cases of this kind carry a proposal"));
     }
@@ -123,12 +138,16 @@ pub fn open(state: &CityState, store: &mut Store, ask: &Ask) -> Result<Written, 
     let new =
         NewCase { definition: &d.id, edition: d.edition, title: &title, start_state: start, place, proposal: form.proposal.as_deref() };
     let case = store.open_case(&new, &ask.actor.name, state.now())?;
+    opened(state, &case)
+}
+
+fn opened(state: &CityState, case: &Case) -> Result<Written, Problem> {
     let place = format!("{}/api/cases/{}", state.base(), case.id);
-    Ok(Reply::json(&shown(state, &case, true)?).status(201).header("location", place).never_kept().into())
+    Ok(Reply::json(&shown(state, case, true)?).status(201).header("location", place).never_kept().into())
 }
 
 /// A point in the middle of what the proposal puts.
-fn middle(p: &Proposal) -> Option<Geometry> {
+pub(crate) fn middle(p: &Proposal) -> Option<Geometry> {
     let mut all = Bounds3::EMPTY;
     for (_, change) in &p.changes {
         if let Change::Put(f) = change {

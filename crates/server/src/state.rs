@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicUsize},
 };
 use strata_engine::{Engine, Snapshot};
-use strata_model::{Instant, LayerId, Scope, WorkingFrame};
+use strata_model::{Feature, Instant, Layer, LayerId, Scope, WorkingFrame};
 use strata_scene::Anchor;
 use strata_store::{Appended, CityMeta, Fate, NewObservation, Registered, Store, StoreError};
 use strata_tiles::{LayerRecipe, Recipe, TilesError};
@@ -35,6 +35,9 @@ pub enum ServerError {
     ShortToken(usize),
 }
 
+/// Features of a survey delivery with their layers. Files and their formats are no business of this crate.
+pub type ReadDelivery = fn(&Arc<WorkingFrame>, &strata_model::survey::Delivery) -> Result<Vec<(Arc<Layer>, Feature)>, String>;
+
 pub struct Config {
     /// Where it listens, for links when no public address is set; `serve` puts the true port in.
     pub listen: String,
@@ -48,6 +51,8 @@ pub struct Config {
     pub now: fn() -> Instant,
     /// Room for finished tiles, bytes; 0: every tile is made anew.
     pub cache_bytes: u64,
+    /// Reads the tables of a survey delivery, in the city's frame; `None`: deliveries are taken in elsewhere.
+    pub read_delivery: Option<ReadDelivery>,
     /// How layers become vector tiles; `None`: by the recipes that ship.
     pub recipe: Option<Recipe>,
 }

@@ -107,6 +107,7 @@ fn config(dir: &Path, listen: SocketAddr, token: String) -> Result<Config, Failu
         public_url: None,
         now: city::now,
         cache_bytes: 256 << 20,
+        read_delivery: Some(crate::survey::read),
         recipe: None,
     })
 }

@@ -4,6 +4,7 @@ use crate::Failure;
 use clap::{Args, ValueEnum};
 use rust_xlsxwriter::{Format, Workbook};
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,8 +14,9 @@ use strata_citygen::{
     District,
     survey::{Underground, delivery},
 };
+use strata_ingest::{ImportOptions, Reader, Report, Sink};
 use strata_model::{
-    Bounds2, Feature, Instant, Layer, codes,
+    Bounds2, Feature, Instant, Layer, LayerId, WorkingFrame, codes,
     survey::{Delivery, Table},
 };
 
@@ -177,4 +179,34 @@ fn readme(command: &Survey, delivery: &Delivery, rows: &[(&str, usize)]) -> Stri
          - A point 出测区 is where a line goes on outside of the surveyed area.\n\n| table | rows |\n|---|---|\n{tables}",
         command.seed
     )
+}
+
+/// What an importer makes of a delivery's tables, for the server.
+pub fn read(frame: &Arc<WorkingFrame>, delivery: &Delivery) -> Result<Vec<(Arc<Layer>, Feature)>, String> {
+    struct Kept(BTreeMap<LayerId, Arc<Layer>>, Vec<(LayerId, Feature)>);
+    impl Sink for Kept {
+        fn layer(&mut self, layer: &Arc<Layer>) -> Result<(), String> {
+            self.0.insert(layer.id.clone(), layer.clone());
+            Ok(())
+        }
+        fn feature(&mut self, layer: &LayerId, feature: Feature) -> Result<(), String> {
+            self.1.push((layer.clone(), feature));
+            Ok(())
+        }
+    }
+    let options = ImportOptions {
+        frame: frame.clone(),
+        source_crs: delivery.crs.clone(),
+        layer: None,
+        valid_from: None,
+        reader: Some(Reader::Survey),
+        mapping: None,
+    };
+    let (mut kept, mut report) = (Kept(BTreeMap::new(), Vec::new()), Report::default());
+    strata_ingest::take_delivery(delivery, &options, &mut kept, &mut report).map_err(|e| e.to_string())?;
+    if let Some(r) = report.refused_shown.first() {
+        return Err(format!("{} at {}: {}", r.id.as_deref().unwrap_or_default(), r.place, r.reason));
+    }
+    let Kept(layers, features) = kept;
+    Ok(features.into_iter().filter_map(|(id, f)| Some((layers.get(&id)?.clone(), f))).collect())
 }

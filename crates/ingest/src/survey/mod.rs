@@ -13,7 +13,7 @@ mod sheet;
 mod tables;
 
 use crate::{
-    IngestError,
+    ImportOptions, IngestError, Report, Sink,
     layers::{self, Values, extra},
     output::Output,
     place::Place,
@@ -30,6 +30,7 @@ use std::{
 use strata_model::{
     Crs, Feature, FeatureId, FieldKind, Geometry, Layer,
     codes::{Size, codes},
+    survey::Delivery,
 };
 pub(crate) use tables::workbook;
 
@@ -50,8 +51,22 @@ pub(crate) fn is_survey(path: &Path) -> Result<bool, IngestError> {
 pub(crate) fn read(out: &mut Output<'_>) -> Result<(), IngestError> {
     let (tables, notes) = tables::tables(out.path)?;
     notes.into_iter().for_each(|n| out.report.note(n));
+    take(&tables, out)
+}
+
+/// The features of a delivery that has been read already, as the import of its files gives them.
+pub fn take_delivery(delivery: &Delivery, options: &ImportOptions, sink: &mut dyn Sink, report: &mut Report) -> Result<(), IngestError> {
+    let table = |t: &strata_model::survey::Table| {
+        let rows = std::iter::once(t.headings.clone()).chain(t.rows.iter().map(|r| r.cells.clone())).collect();
+        tables::Table { name: t.name.clone(), rows, faults: Vec::new() }
+    };
+    let all: Vec<tables::Table> = delivery.tables.iter().map(table).collect();
+    take(&all, &mut Output::new(Path::new(&delivery.name), options, sink, report))
+}
+
+fn take(tables: &[tables::Table], out: &mut Output<'_>) -> Result<(), IngestError> {
     let mut sheets = Vec::new();
-    for t in &tables {
+    for t in tables {
         if let Some(f) = t.faults.iter().find(|f| f.rule == "encoding" && f.row > 0) {
             return Err(out.error("invalid-content", f.reason.clone()).at(format!("{} row {}", t.name, f.row)));
         }

@@ -193,6 +193,7 @@ pub fn city_with(limits: Limits, viewer: Option<PathBuf>, public_url: Option<Str
         public_url,
         now,
         cache_bytes: 16 << 20,
+        read_delivery: None,
         recipe: None,
     };
     let state = Arc::new(
