@@ -114,9 +114,9 @@ fn wells(net: &Net, found: &mut Findings) {
                     let far = rules().max_well_spacing(least_dn).and_then(|r| r.value).filter(|most| well < next && length > *most);
                     if let Some(most) = far {
                         let l = net.lines.iter().find(|l| l.row == row).unwrap_or(l);
-                        let with: [&dyn std::fmt::Display; 5] =
-                            [&net.points[well].id, &net.points[next].id, &format_args!("{length:.1}"), &least_dn, &most];
-                        found.add("well-spacing", row, &id_of(l), why("wells-apart", &with)).value(format!("{length:.1} m"));
+                        let (a, b, apart) = (&net.points[well].id, &net.points[next].id, format!("{length:.1}"));
+                        let reason = why("wells-apart", &[a, b, &apart, &least_dn, &most]);
+                        found.add("well-spacing", row, &id_of(l), reason).value(format!("{apart} m"));
                     }
                     break;
                 }
