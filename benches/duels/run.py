@@ -11,7 +11,7 @@ DUELS = {
     "live": ("live", "vector tiles on request beside PostGIS"),
     "3dtiles": ("threed", "3D Tiles in bulk beside py3dtiles"),
     "import": ("ingest", "reading CityGML and GeoPackage beside GDAL"),
-    "network": ("network", "pipes as a graph, beside WNTR"),
+    "network": ("network", "pipes as a graph and as bodies, beside WNTR, pgRouting, FCL and EPANET"),
     "browser": ("browser", "the first picture in the browser"),
 }
 

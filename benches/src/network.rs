@@ -1,26 +1,34 @@
-//! Networks: building, tracing, segmenting and isolating a million pipes, and BWSN-2 beside WNTR.
+//! Networks: building, tracing, segmenting and isolating a million pipes.
 //!
-//! `bench-network [EDGES]`; `STRATA_DATA` names the folder with `epanet/networks/BWSN_Network_2.inp`, `STRATA_PYTHON` a python
-//! with wntr: without them that part is said to be skipped.
+//! `bench-network [EDGES]` prints all of it. One side of a duel, as one line of JSON: `bench-network walks EDGES TABLE.csv` walks
+//! through pipes that are not equally long and writes them down (`edge,from,to,length`); `bench-network segments FOUND.json`
+//! cuts a network at the valves that WNTR was given and looks for its segments.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::{collections::HashSet, path::PathBuf, process::Command, time::Instant};
+use serde_json::{Value, json};
+use std::{collections::HashSet, fmt::Write, time::Instant};
 use strata_model::FeatureId;
 use strata_pipes::{
     joining::{Builder, Joining, PointRow},
     network::{LinkKind, Network, PipeRow, PointKind},
     pipe::Class,
     segments::{Seat, Segments, Valve},
-    walk::{Direction, Stops, directions, reach, shortest},
+    users::Count,
+    walk::{Direction, Stops, directions, distances, reach, shortest},
 };
 
 fn main() {
-    let edges: usize = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1_000_000);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["walks", edges, table] => return walks(side_of(edges.parse().expect("a number")), table),
+        ["segments", found] => return segments_beside(found),
+        _ => {}
+    }
+    let side = side_of(args.first().and_then(|a| a.parse().ok()).unwrap_or(1_000_000));
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load {}", load.trim());
-    let side = ((edges as f64 / 2.0).sqrt() as usize).max(2);
-    let net = timed("build (numbers of points)", || grid(side, true));
+    let net = timed("build (numbers of points)", || grid(side, true, None));
     println!("  {} nodes, {} edges, {} MiB resident at most", net.nodes.len(), net.edges.len(), peak_mib());
     let middle = net.nodes.len() as u32 / 2;
     let flow = timed("directions from the sources", || directions(&net));
@@ -48,44 +56,82 @@ fn main() {
         isolations(&Segments::new(&net, valves), &mut rng);
     }
     drop(net);
-    let net = timed("build (by place)", || grid(side, false));
+    let net = timed("build (by place)", || grid(side, false, None));
     println!("  {} nodes, {} edges, {} MiB resident at most", net.nodes.len(), net.edges.len(), peak_mib());
-    drop(net);
-    bwsn_2();
 }
 
-/// Isolations of random segments, each with one of its valves stuck.
-fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) {
-    let mut times = Vec::new();
-    let mut lost = 0;
+fn side_of(edges: usize) -> usize {
+    ((edges as f64 / 2.0).sqrt() as usize).max(2)
+}
+
+fn walks(side: usize, table: &str) {
+    // Whole metres, so that sums are the same in any order.
+    let (net, build) = strata_benches::timed(|| grid(side, true, Some(|n| 80.0 + (n * 7_919 % 41) as f64)));
+    let mut rows = String::new();
+    for (i, e) in net.edges.iter().enumerate() {
+        writeln!(rows, "{i},{},{},{}", e.ends[0], e.ends[1], e.length_m).expect("a text");
+    }
+    std::fs::write(table, rows).expect("the table is written");
+    let (from, to) = (net.node_of("n0").expect("a corner"), net.node_of(&format!("n{}", side * side - 1)).expect("a corner"));
+    let middle = net.node_of(&format!("n{}", side * side / 2)).expect("the middle");
+    let (met, connected) = strata_benches::timed(|| reach(&net, &[middle], Direction::Connected, &[], &Stops::default()));
+    let (far, all) = strata_benches::timed(|| distances(&net, &[middle]));
+    let (way, path) = strata_benches::timed(|| shortest(&net, from, to, &Stops::default()).expect("a way"));
+    let sum: f64 = far.iter().filter(|d| d.is_finite()).sum();
+    println!(
+        "{}",
+        json!({
+            "from": from, "to": to, "middle": middle, "edges": net.edges.len(), "build": build,
+            "connected": { "took": connected, "answer": [met.nodes.len()] },
+            "distances": { "took": all, "answer": [far.iter().filter(|d| d.is_finite()).count(), sum] },
+            "path": { "took": path, "answer": [way.length_m] },
+        })
+    );
+}
+
+/// Isolations of random segments, each with one of its valves stuck, and the sum of the users on all that is without: in ms
+/// the median, that of 99 in 100, and the longest.
+fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) -> [f64; 3] {
+    let user = |rng: &mut ChaCha8Rng| Count {
+        buildings: rng.random_range(0..9),
+        dwellings: rng.random_range(0..300),
+        critical: usize::from(rng.random_bool(0.01)),
+        hydrants: rng.random_range(0..3),
+    };
+    let per: Vec<Count> = (0..segments.count).map(|_| user(rng)).collect();
+    let (mut times, mut lost, mut most, mut people) = (Vec::new(), 0, 0, 0);
     for _ in 0..2_000 {
         let s = rng.random_range(0..segments.count as u32);
         let around = segments.around(s);
         let stuck: HashSet<u32> = (!around.is_empty()).then(|| around[rng.random_range(0..around.len())]).into_iter().collect();
         let began = Instant::now();
         let found = segments.isolate(&[s], &stuck);
+        let mut count = Count::default();
+        found.shut.iter().chain(&found.cut_off).for_each(|s| count.add(per[*s as usize]));
         times.push(began.elapsed().as_secs_f64() * 1e3);
+        people += count.people();
         lost += found.cut_off.len();
+        most = most.max(found.cut_off.len());
     }
     times.sort_by(f64::total_cmp);
-    let at = |q: f64| times[((times.len() - 1) as f64 * q) as usize];
+    let [median, most_of_them, longest] = [0.5, 0.99, 1.0].map(|q| times[((times.len() - 1) as f64 * q) as usize]);
+    eprintln!("  {people} people in all");
     println!(
-        "{} segments; 2 000 isolations with a stuck valve: median {:.4} ms, 99 % {:.4} ms, longest {:.4} ms; {lost} parts cut off",
+        "{} segments; 2 000 isolations with a stuck valve, users counted: median {median:.4} ms, 99 % {most_of_them:.4} ms, longest {longest:.4} ms; {lost} parts cut off, at most {most} at once",
         segments.count,
-        at(0.5),
-        at(0.99),
-        at(1.0)
     );
+    [median, most_of_them, longest]
 }
 
-/// Streets with a pipe each, 80 m long; two sources.
-fn grid(side: usize, numbered: bool) -> Network {
+/// Streets every 80 m with a pipe each, as long as `length_m` says of the number of the pipe; two sources.
+fn grid(side: usize, numbered: bool, length_m: Option<fn(usize) -> f64>) -> Network {
     let mut b = Builder::new(Joining::of(Class::Js));
     let id = |i: usize, j: usize| FeatureId::new(format!("n{}", i * side + j));
     let at = |i: usize, j: usize| [i as f64 * 80.0, j as f64 * 80.0, 0.0];
     for (i, j) in [(0, 0), (side / 2, side - 1)] {
         b.point(id(i, j), PointRow::new(PointKind::Source, at(i, j)));
     }
+    let mut pipes = 0;
     for i in 0..side {
         for j in 0..side {
             for (x, y) in [(i + 1, j), (i, j + 1)] {
@@ -102,9 +148,10 @@ fn grid(side: usize, numbered: bool) -> Network {
                         material: 0,
                         closed: false,
                         declared_flow: None,
-                        declared_length_m: None,
+                        declared_length_m: length_m.map(|l| l(pipes)),
                         ends,
                     };
+                    pipes += 1;
                     b.pipe(row, &[at(i, j), at(x, y)]);
                 }
             }
@@ -113,18 +160,9 @@ fn grid(side: usize, numbered: bool) -> Network {
     b.finish()
 }
 
-fn bwsn_2() {
-    let data =
-        std::env::var_os("STRATA_DATA").map(PathBuf::from).map(|d| d.join("epanet/networks/BWSN_Network_2.inp")).filter(|p| p.is_file());
-    let (Some(inp), Ok(python)) = (data, std::env::var("STRATA_PYTHON")) else {
-        println!("BWSN-2: skipped (STRATA_DATA and STRATA_PYTHON name the model and a python with wntr)");
-        return;
-    };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/pipes/tests/peers/valve_segments.py");
-    let out = Command::new(python).arg(script).arg(inp).args(["strategic", "2", "1"]).output().expect("python starts");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let found: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
-    let text = |v: &serde_json::Value| v.as_str().expect("a text").to_owned();
+fn segments_beside(found: &str) {
+    let found: Value = serde_json::from_str(&std::fs::read_to_string(found).expect("what WNTR found")).expect("JSON");
+    let text = |v: &Value| v.as_str().expect("a text").to_owned();
     let mut b = Builder::new(Joining::of(Class::Js));
     for s in found["sources"].as_array().expect("a list") {
         b.point(FeatureId::new(text(s)), PointRow::new(PointKind::Source, [0.0; 3]));
@@ -159,16 +197,9 @@ fn bwsn_2() {
             Valve { seat: Seat::End { edge, end }, closed: false, operable: true }
         })
         .collect();
-    println!(
-        "BWSN-2: {} links, {} valves; WNTR {} {:.2} s CPU",
-        net.edges.len(),
-        valves.len(),
-        found["wntr"],
-        found["seconds"].as_f64().unwrap_or(f64::NAN)
-    );
-    best("  segments of BWSN-2", 9, || Segments::new(&net, valves.clone()).count);
+    let (links, seats) = (net.edges.len(), valves.len());
+    let (segments, took) = strata_benches::timed(|| Segments::new(&net, valves));
     // The same parts: each number of theirs goes with one of ours, and back.
-    let segments = Segments::new(&net, valves);
     let mut pairs = HashSet::new();
     for (id, s) in found["link_segments"].as_object().expect("an object") {
         pairs.insert((s.as_u64(), segments.of_edge[net.edges_of(id).expect("a link").start as usize]));
@@ -176,9 +207,10 @@ fn bwsn_2() {
     for (id, s) in found["node_segments"].as_object().expect("an object") {
         pairs.insert((s.as_u64(), segments.of_node[net.node_of(id).expect("a node") as usize]));
     }
-    assert_eq!(pairs.len(), segments.count, "the two do not cut the network into the same parts");
-    println!("  the same {} segments", pairs.len());
-    isolations(&segments, &mut ChaCha8Rng::seed_from_u64(2));
+    let theirs: HashSet<_> = pairs.iter().map(|p| p.0).collect();
+    assert!(pairs.len() == segments.count && pairs.len() == theirs.len(), "the two do not cut the network into the same parts");
+    let isolations = isolations(&segments, &mut ChaCha8Rng::seed_from_u64(2));
+    println!("{}", json!({ "took": took, "links": links, "valves": seats, "segments": segments.count, "isolations": isolations }));
 }
 
 fn timed<T>(what: &str, f: impl FnOnce() -> T) -> T {

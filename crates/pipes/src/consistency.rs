@@ -210,7 +210,7 @@ pub fn cycles(net: &Network) -> Vec<Vec<u32>> {
     let (mut on, mut stack, mut next, mut part) = (Bits::new(n), Vec::new(), 0u32, 0u32);
     let mut sizes = Vec::new();
     let leaves = |v: u32| {
-        net.steps(v).filter(|(h, _)| {
+        net.steps(v).iter().map(|s| (s.half(), s.other)).filter(|(h, _)| {
             let f = net.edges[h.edge as usize].flow;
             if h.end == 0 { f > 0 } else { f < 0 }
         })

@@ -1,7 +1,7 @@
 //! 关阀 which valves shut a place off, who loses supply with it, and what else could feed them.
 
-use crate::segments::Segments;
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::segments::{Marks, Segments, Valve};
+use std::collections::HashSet;
 
 /// What it takes to shut a place off. Valves are indices into [`Segments::valves`].
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Isolation {
     pub closed: Vec<u32>,
     /// Stuck ones that were passed over, so that the next ring was needed.
     pub passed: Vec<u32>,
-    /// Parts that were fed and are no more, though nobody wanted to shut them.
+    /// Parts that were fed and are no more, though nobody wanted to shut them. In no order.
     pub cut_off: Vec<u32>,
     /// Closed valves that would feed a part that is cut off, when opened.
     pub other_supply: Vec<u32>,
@@ -26,114 +26,184 @@ pub struct Isolation {
     pub fed: bool,
 }
 
+/// Marks of a segment during an isolation: shut, and whether something feeds it still, once a search has told.
+const INSIDE: u32 = 1;
+const FED: u32 = 2;
+const UNFED: u32 = 4;
+/// Of a valve: looked at, closed for it, does not turn, told as another supply.
+const LOOKED: u32 = 1;
+const SHUT: u32 = 2;
+const STUCK: u32 = 4;
+const TOLD: u32 = 8;
+
 impl Segments {
     /// Shuts off the segments (several where a valve itself broke). `stuck`: valves that do not turn.
     pub fn isolate(&self, at: &[u32], stuck: &HashSet<u32>) -> Isolation {
-        let turns = |v: u32| self.valves[v as usize].operable && !stuck.contains(&v);
+        let spare = || self.spare.lock().unwrap_or_else(|e| e.into_inner());
+        let taken = spare().pop();
+        let mut marks = taken.unwrap_or_else(|| Marks::new(self.count + self.valves.len()));
+        let out = self.isolate_with(&mut marks, at, stuck);
+        marks.clear();
+        spare().push(marks);
+        out
+    }
+
+    fn isolate_with(&self, marks: &mut Marks, at: &[u32], stuck: &HashSet<u32>) -> Isolation {
+        let valve = |v: u32| self.count + v as usize;
+        stuck.iter().filter(|v| (**v as usize) < self.valves.len()).for_each(|v| {
+            marks.set(valve(*v), STUCK);
+        });
         let mut out = Isolation { fed: at.iter().any(|s| self.is_fed(*s)), ..Isolation::default() };
-        let mut inside: HashSet<u32> = at.iter().copied().collect();
-        let mut queue: VecDeque<u32> = at.iter().copied().collect();
-        let mut border = Vec::new();
-        let mut looked = HashSet::new();
-        while let Some(s) = queue.pop_front() {
-            out.shut.push(s);
+        at.iter().for_each(|s| {
+            if marks.set(*s as usize, INSIDE) {
+                out.shut.push(*s);
+            }
+        });
+        let (mut border, mut done) = (Vec::new(), 0);
+        while let Some(&s) = out.shut.get(done) {
+            done += 1;
             out.sources += self.sources[s as usize];
             for &v in self.around(s) {
-                if !looked.insert(v) {
+                if !marks.set(valve(v), LOOKED) {
                     continue;
                 }
-                if self.valves[v as usize].closed || turns(v) {
+                let Valve { closed, operable, .. } = self.valves[v as usize];
+                if closed || (operable && !marks.has(valve(v), STUCK)) {
                     border.push(v);
                 } else {
                     out.passed.push(v);
-                    queue.extend(self.sides(v).iter().copied().filter(|s| inside.insert(*s)));
+                    out.shut.extend(self.sides(v).iter().copied().filter(|s| marks.set(*s as usize, INSIDE)));
                 }
             }
         }
         // A valve with the same part on all sides parts nothing.
-        border.retain(|v| self.sides(*v).iter().any(|s| !inside.contains(s)));
+        border.retain(|v| self.sides(*v).iter().any(|s| !marks.has(*s as usize, INSIDE)));
         let (closed, open): (Vec<u32>, Vec<u32>) = border.into_iter().partition(|v| self.valves[*v as usize].closed);
         out.closed = closed;
-        let shut_valves: HashSet<u32> = open.iter().copied().collect();
-        let mut hung: Vec<[u32; 2]> = out.shut.iter().map(|s| self.range(*s)).chain(open.iter().map(|v| self.valve_range(*v))).collect();
-        hung.retain(|r| r[0] < r[1]);
-        hung.sort_unstable();
-        // Ranges of a tree are nested or apart: the outer ones say it all.
-        let mut end = 0;
-        hung.retain(|r| {
-            let outer = r[0] >= end;
-            end = end.max(r[1]);
-            outer
+        open.iter().for_each(|v| {
+            marks.set(valve(*v), SHUT);
         });
-        let mut supply = Supply { segments: self, inside: &inside, shut: &shut_valves, hung, known: HashMap::new() };
+        let inside = |range: &dyn Fn(u32) -> [u32; 2]| outer(out.shut.iter().map(|s| range(*s)).collect());
+        let with_valves = |mut ranges: Vec<[u32; 2]>, range: &dyn Fn(u32) -> [u32; 2]| {
+            // Most valves hang on what lies inside anyway.
+            let more: Vec<[u32; 2]> = open.iter().map(|v| range(*v)).filter(|r| r[0] < r[1] && !covered(&ranges, r[0])).collect();
+            ranges.extend(more);
+            outer(ranges)
+        };
+        let hung = with_valves(inside(&|s| self.range(s)), &|v| self.valve_range(v));
+        let gone = with_valves(inside(&|s| self.alone(s)), &|v| self.valve_alone(v));
+        let mut supply = Supply { segments: self, marks, hung, gone, lost: Vec::new(), group: Vec::new() };
         for &v in &open {
             let mut fed = false;
-            for &s in self.sides(v).iter().filter(|s| !inside.contains(s)) {
+            for &s in self.sides(v) {
                 fed |= supply.is_fed(s);
             }
             if fed { out.close.push(v) } else { out.dry.push(v) }
         }
-        out.cut_off = supply.known.iter().filter(|(s, fed)| !**fed && self.is_fed(**s)).map(|(s, _)| *s).collect();
-        out.cut_off.sort_unstable();
-        let cut: Vec<u32> = out.cut_off.clone();
-        for s in cut {
-            for &v in self.around(s) {
-                let opens = self.valves[v as usize].closed && turns(v) && !out.other_supply.contains(&v);
-                if opens && self.sides(v).iter().any(|o| !inside.contains(o) && supply.is_fed(*o)) {
+        // What hangs on the shut parts alone, and what the searches found.
+        for r in &supply.gone {
+            let hanging = self.hanging[r[0] as usize..r[1] as usize].iter().copied();
+            out.cut_off.extend(hanging.filter(|s| !supply.marks.has(*s as usize, INSIDE)));
+        }
+        let searched = std::mem::take(&mut supply.lost);
+        let places = searched.iter().map(|s| self.alone(*s)[0]).map(|at| [at, at + 1]);
+        for [from, to] in supply.gone.clone().into_iter().chain(places) {
+            let doors = &self.doors[self.doors.partition_point(|d| d.0 < from)..];
+            for &(at, v) in doors.iter().take_while(|d| d.0 < to) {
+                let turns = self.valves[v as usize].operable && !supply.marks.has(valve(v), STUCK | TOLD);
+                let shut = supply.marks.has(self.hanging[at as usize] as usize, INSIDE);
+                if turns && !shut && self.sides(v).iter().any(|o| supply.is_fed(*o)) {
+                    supply.marks.set(valve(v), TOLD);
                     out.other_supply.push(v);
                 }
             }
         }
+        out.cut_off.extend(searched);
         out
     }
+}
+
+/// The outer ones of some ranges of a tree, in order: they are nested or apart.
+fn outer(mut ranges: Vec<[u32; 2]>) -> Vec<[u32; 2]> {
+    ranges.retain(|r| r[0] < r[1]);
+    ranges.sort_unstable_by_key(|r| (r[0], std::cmp::Reverse(r[1])));
+    let mut end = 0;
+    ranges.retain(|r| {
+        let outer = r[0] >= end;
+        end = end.max(r[1]);
+        outer
+    });
+    ranges
+}
+
+/// Whether one of some ranges, apart from each other and in order, holds the place.
+fn covered(ranges: &[[u32; 2]], at: u32) -> bool {
+    let before = ranges.partition_point(|r| r[0] <= at);
+    before > 0 && at < ranges[before - 1][1]
 }
 
 /// Whether parts are still fed when something is shut.
 struct Supply<'a> {
     segments: &'a Segments,
-    inside: &'a HashSet<u32>,
-    shut: &'a HashSet<u32>,
-    /// Ranges of the supply tree that hang on what is shut: apart from each other, in order.
+    marks: &'a mut Marks,
+    /// Ranges of the supply tree that hang on what is shut, and of what hangs on it alone: [`outer`] ones.
     hung: Vec<[u32; 2]>,
-    known: HashMap<u32, bool>,
+    gone: Vec<[u32; 2]>,
+    /// Without supply, as searches found.
+    lost: Vec<u32>,
+    group: Vec<u32>,
 }
 
 impl Supply<'_> {
     /// Its shortest supply does not pass what is shut.
     fn surely(&self, s: u32) -> bool {
-        let [at, end] = self.segments.range(s);
-        let before = self.hung.partition_point(|r| r[0] <= at);
-        at < end && before.checked_sub(1).is_none_or(|i| self.hung[i][1] <= at)
+        !covered(&self.hung, self.segments.range(s)[0])
     }
 
+    /// Never so for what is shut itself.
     fn is_fed(&mut self, s: u32) -> bool {
-        if let Some(fed) = self.known.get(&s) {
-            return *fed;
+        if !self.segments.is_fed(s) || self.marks.has(s as usize, INSIDE | UNFED) {
+            return false;
         }
-        if self.surely(s) {
+        if self.marks.has(s as usize, FED) || self.surely(s) {
             return true;
         }
-        let (mut group, mut seen, mut at) = (vec![s], HashSet::from([s]), 0);
-        let mut fed = false;
-        'search: while at < group.len() {
-            for &v in self.segments.around(group[at]) {
-                if self.shut.contains(&v) || self.segments.valves[v as usize].closed {
+        !covered(&self.gone, self.segments.alone(s)[0]) && self.search(s)
+    }
+
+    /// Two shut parts may cut off together what neither cuts off alone. Such parts lie beside no others that are cut off.
+    fn search(&mut self, s: u32) -> bool {
+        let net = self.segments;
+        self.group.clear();
+        self.group.push(s);
+        self.marks.set(s as usize, UNFED);
+        let (mut fed, mut at) = (false, 0);
+        'search: while let Some(&part) = self.group.get(at) {
+            at += 1;
+            for &v in net.around(part) {
+                if self.marks.has(net.count + v as usize, SHUT) || net.valves[v as usize].closed {
                     continue;
                 }
-                for &o in self.segments.sides(v) {
-                    if self.inside.contains(&o) || !seen.insert(o) {
+                for &o in net.sides(v) {
+                    if self.marks.has(o as usize, INSIDE | UNFED) {
                         continue;
                     }
-                    fed = self.known.get(&o).copied().unwrap_or(false) || self.surely(o);
+                    fed = self.marks.has(o as usize, FED) || self.surely(o);
                     if fed {
                         break 'search;
                     }
-                    group.push(o);
+                    self.marks.set(o as usize, UNFED);
+                    self.group.push(o);
                 }
             }
-            at += 1;
         }
-        self.known.extend(group.into_iter().map(|g| (g, fed)));
+        if !fed {
+            self.lost.extend(&self.group);
+        }
+        for &g in &self.group {
+            // A search that met a supply leaves no part marked as without.
+            self.marks.put(g as usize, if fed { FED } else { UNFED });
+        }
         fed
     }
 }

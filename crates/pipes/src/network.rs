@@ -4,7 +4,7 @@
 //! `[east_m, north_m, height_m]`, on the pipes' axes; a node without a pipe stands where its point was surveyed.
 //! [`crate::joining`] says how ends come together.
 
-use crate::pipe::Class;
+use crate::{pipe::Class, walk::Bits};
 use serde::Serialize;
 use std::collections::HashMap;
 use strata_model::{FeatureId, LayerId, Point3};
@@ -172,13 +172,15 @@ pub struct Network {
     pub abandoned: usize,
     axis: Vec<Point3>,
     first: Vec<u32>,
-    /// Edge in the upper bits, which of its ends lies here in the lowest.
-    halves: Vec<u32>,
-    /// The node across each of `halves`.
-    others: Vec<u32>,
-    /// Kind, and whether it stands closed, of each node: what a walk asks at every step.
+    /// What a walk asks at every step lies together, so that a node costs one or two lines of the cache.
+    steps: Vec<Step>,
+    /// Kind, and whether it stands closed, of each node.
     kinds: Vec<(PointKind, bool)>,
-    /// No edge is shorter than this share of the straight way between its ends.
+    /// Closed in the network's file, of each edge.
+    shut: Bits,
+    /// Where each node stands in plan.
+    plan: Vec<[f64; 2]>,
+    /// No edge is shorter than this share of the straight way between its ends in plan.
     straightness: f64,
     by_point: HashMap<FeatureId, u32>,
     by_pipe: HashMap<FeatureId, u32>,
@@ -192,6 +194,25 @@ pub struct Half {
     pub edge: u32,
     /// 0: its start lies here, 1: its end.
     pub end: usize,
+}
+
+/// From a node over one of its edges.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Step {
+    /// Edge in the upper bits, which of its ends lies here in the lowest.
+    half: u32,
+    /// The node across.
+    pub other: u32,
+    pub length_m: f64,
+}
+
+impl Step {
+    pub fn edge(self) -> u32 {
+        self.half >> 1
+    }
+    pub fn half(self) -> Half {
+        Half { edge: self.half >> 1, end: (self.half & 1) as usize }
+    }
 }
 
 /// Edges with the axis points of each, before they become a network.
@@ -230,16 +251,21 @@ impl Network {
         edges.iter().flat_map(|e| e.ends).for_each(|n| first[n as usize + 1] += 1);
         (0..nodes.len()).for_each(|i| first[i + 1] += first[i]);
         let mut next = first.clone();
-        let (mut halves, mut others) = (vec![0u32; edges.len() * 2], vec![0u32; edges.len() * 2]);
+        let mut steps = vec![Step::default(); edges.len() * 2];
+        let mut shut = Bits::new(edges.len());
+        let plan: Vec<[f64; 2]> = nodes.iter().map(|n| [n.at[0], n.at[1]]).collect();
         let mut straightness = 1.0f64;
         for (i, e) in edges.iter().enumerate() {
             for (k, n) in e.ends.into_iter().enumerate() {
-                let slot = next[n as usize] as usize;
-                halves[slot] = (i as u32) << 1 | k as u32;
-                others[slot] = e.ends[1 - k];
+                let half = (i as u32) << 1 | k as u32;
+                steps[next[n as usize] as usize] = Step { half, other: e.ends[1 - k], length_m: e.length_m };
                 next[n as usize] += 1;
             }
-            let straight = along(&e.ends.map(|n| nodes[n as usize].at));
+            if e.closed {
+                shut.set(i as u32);
+            }
+            let [a, b] = e.ends.map(|n| plan[n as usize]);
+            let straight = (a[0] - b[0]).hypot(a[1] - b[1]);
             if straight > 0.0 {
                 straightness = straightness.min(e.length_m / straight);
             }
@@ -259,9 +285,10 @@ impl Network {
             abandoned,
             axis,
             first,
-            halves,
-            others,
+            steps,
             kinds,
+            shut,
+            plan,
             straightness,
             by_point,
             by_pipe,
@@ -271,13 +298,15 @@ impl Network {
 
     /// Edges that end here; a self-loop comes twice.
     pub fn halves(&self, node: u32) -> impl ExactSizeIterator<Item = Half> + Clone {
-        let range = self.first[node as usize] as usize..self.first[node as usize + 1] as usize;
-        self.halves[range].iter().map(|h| Half { edge: h >> 1, end: (h & 1) as usize })
+        self.steps(node).iter().map(|s| s.half())
     }
-    /// [`Network::halves`] with the node across each.
-    pub fn steps(&self, node: u32) -> impl ExactSizeIterator<Item = (Half, u32)> + Clone {
-        let range = self.first[node as usize] as usize..self.first[node as usize + 1] as usize;
-        self.halves(node).zip(self.others[range].iter().copied())
+    /// [`Network::halves`] with the node across each, and its length.
+    pub fn steps(&self, node: u32) -> &[Step] {
+        &self.steps[self.first[node as usize] as usize..self.first[node as usize + 1] as usize]
+    }
+    /// The edge is closed in the network's file.
+    pub fn is_shut(&self, edge: u32) -> bool {
+        self.shut.has(edge)
     }
     pub fn kind(&self, node: u32) -> PointKind {
         self.kinds[node as usize].0
@@ -286,9 +315,10 @@ impl Network {
     pub fn is_closed(&self, node: u32) -> bool {
         self.kinds[node as usize].1
     }
-    /// The shortest way between two nodes is never shorter than their straight distance times this.
-    pub fn straightness(&self) -> f64 {
-        self.straightness
+    /// No way between the two nodes is shorter, m.
+    pub fn least_m(&self, from: u32, to: u32) -> f64 {
+        let ([a, b], [c, d]) = (self.plan[from as usize], self.plan[to as usize]);
+        self.straightness * ((a - c).powi(2) + (b - d).powi(2)).sqrt()
     }
     pub fn degree(&self, node: u32) -> usize {
         (self.first[node as usize + 1] - self.first[node as usize]) as usize

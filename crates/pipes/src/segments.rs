@@ -4,10 +4,11 @@
 //! when all valves are closed (Walski 1993, "Water distribution valve topology for reliability analysis"); segments
 //! and valves are a second, smaller graph. Over it stands the tree of the shortest supply, in steps from a source:
 //! with the nodes numbered so that every subtree is one range, whether a part hangs on something that is shut is two
-//! comparisons. So an isolation costs what it touches, not what the network holds.
+//! comparisons. A second tree says what hangs on a part alone: with it gone nothing else can feed them. So an isolation
+//! costs what it shuts and what it tells, not what the network holds.
 
 use crate::network::{NONE, Network, PointKind};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Mutex};
 
 /// Where a valve sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +82,54 @@ pub struct Segments {
     edges: Lists,
     /// Range of each segment, then of each valve, in the supply tree; empty where nothing feeds it.
     range: Vec<[u32; 2]>,
+    /// Range in `hanging` of what is fed through each segment, then each valve, and through nothing else; of a segment
+    /// itself the first. Empty where nothing feeds it.
+    alone: Vec<[u32; 2]>,
+    pub(crate) hanging: Vec<u32>,
+    /// Closed valves at the fed segments, with the segment's place in `hanging`, in that order.
+    pub(crate) doors: Vec<(u32, u32)>,
+    /// Marks of isolations that have ended, for the next ones.
+    pub(crate) spare: Mutex<Vec<Marks>>,
+}
+
+/// A few bits for each segment and valve that are all cleared at once, by counting on.
+#[derive(Debug)]
+pub(crate) struct Marks {
+    turn: u32,
+    bits: Vec<u32>,
+}
+
+impl Marks {
+    const WIDTH: u32 = 4;
+
+    pub fn new(len: usize) -> Self {
+        Self { turn: 1, bits: vec![0; len] }
+    }
+    pub fn clear(&mut self) {
+        self.turn += 1;
+        if self.turn >> (32 - Self::WIDTH) != 0 {
+            self.bits.fill(0);
+            self.turn = 1;
+        }
+    }
+    pub fn has(&self, i: usize, bits: u32) -> bool {
+        let v = self.bits[i];
+        v >> Self::WIDTH == self.turn && v & bits != 0
+    }
+    /// These bits and no others.
+    pub fn put(&mut self, i: usize, bits: u32) {
+        self.bits[i] = self.turn << Self::WIDTH | bits;
+    }
+    /// Whether none of them was set before.
+    pub fn set(&mut self, i: usize, bits: u32) -> bool {
+        let v = &mut self.bits[i];
+        if *v >> Self::WIDTH != self.turn {
+            *v = self.turn << Self::WIDTH;
+        }
+        let fresh = *v & bits == 0;
+        *v |= bits;
+        fresh
+    }
 }
 
 impl Segments {
@@ -161,8 +210,27 @@ impl Segments {
         let sides = Lists::new(valves.len(), || touching.iter().copied());
         let around = Lists::new(count, || touching.iter().map(|(v, s)| (*s, *v)));
         let members = Lists::new(count, || of_edge.iter().enumerate().map(|(e, s)| (*s, e as u32)));
-        let mut new = Self { of_edge, of_node, count, valves, sources, length_m, sides, around, edges: members, range: Vec::new() };
+        let mut new = Self {
+            of_edge,
+            of_node,
+            count,
+            valves,
+            sources,
+            length_m,
+            sides,
+            around,
+            edges: members,
+            range: Vec::new(),
+            alone: Vec::new(),
+            hanging: Vec::new(),
+            doors: Vec::new(),
+            spare: Mutex::default(),
+        };
         new.range = new.supply_tree();
+        (new.alone, new.hanging) = new.lone_supply();
+        for (at, &s) in new.hanging.iter().enumerate() {
+            new.doors.extend(new.around.of(s).iter().filter(|v| new.valves[**v as usize].closed).map(|v| (at as u32, *v)));
+        }
         new
     }
 
@@ -219,24 +287,99 @@ impl Segments {
                 }
             }
         }
-        let mut size = vec![0u32; all];
-        for &i in order.iter().rev() {
-            size[i as usize] += 1;
-            if parent[i as usize] != NONE {
-                size[parent[i as usize] as usize] += size[i as usize];
+        ranges(&order, &parent, |_| 1)
+    }
+
+    /// `alone` and `hanging`. Segments and open valves are a graph without directions, the sources one vertex: what
+    /// hangs on a part alone lies behind it in the tree of blocks and cut vertices (Hopcroft & Tarjan 1973).
+    fn lone_supply(&self) -> (Vec<[u32; 2]>, Vec<u32>) {
+        let all = self.count + self.valves.len();
+        // In the order of a walk into the depth: 0 are the sources together.
+        let (mut number, mut low, mut parent) = (vec![NONE; all], vec![0u32; all], vec![NONE; all]);
+        let mut order: Vec<u32> = Vec::with_capacity(all);
+        let mut calls: Vec<(u32, u32)> = Vec::new();
+        let visit = |i: u32, order: &mut Vec<u32>, number: &mut [u32], low: &mut [u32]| {
+            order.push(i);
+            number[i as usize] = order.len() as u32;
+            let source = self.sources.get(i as usize).is_some_and(|s| *s > 0);
+            low[i as usize] = if source { 0 } else { order.len() as u32 };
+        };
+        for start in (0..self.count as u32).filter(|s| self.sources[*s as usize] > 0) {
+            if number[start as usize] != NONE {
+                continue;
+            }
+            visit(start, &mut order, &mut number, &mut low);
+            calls.push((start, 0));
+            while let Some((i, next)) = calls.last_mut() {
+                let i = *i;
+                let segment = (i as usize) < self.count;
+                let list = if segment { self.around(i) } else { self.sides(i - self.count as u32) };
+                let Some(&j) = list.get(*next as usize) else {
+                    calls.pop();
+                    let above = parent[i as usize];
+                    if above != NONE {
+                        low[above as usize] = low[above as usize].min(low[i as usize]);
+                    }
+                    continue;
+                };
+                *next += 1;
+                let j = match segment {
+                    true if self.valves[j as usize].closed => continue,
+                    true => j + self.count as u32,
+                    false => j,
+                };
+                if number[j as usize] == NONE {
+                    parent[j as usize] = i;
+                    visit(j, &mut order, &mut number, &mut low);
+                    calls.push((j, 0));
+                } else {
+                    low[i as usize] = low[i as usize].min(number[j as usize]);
+                }
             }
         }
-        // Where the next child of each begins.
-        let (mut range, mut next, mut root) = (vec![[0u32; 2]; all], vec![0u32; all], 0u32);
+        // The last part that all ways from the sources pass, instead of the one the walk came from.
         for &i in &order {
-            let slot = if parent[i as usize] == NONE { &mut root } else { &mut next[parent[i as usize] as usize] };
-            let from = *slot;
-            *slot += size[i as usize];
-            range[i as usize] = [from, from + size[i as usize]];
-            next[i as usize] = from + 1;
+            let above = parent[i as usize];
+            if above != NONE && low[i as usize] < number[above as usize] {
+                parent[i as usize] = parent[above as usize];
+            }
         }
-        range
+        let alone = ranges(&order, &parent, |i| u32::from((i as usize) < self.count));
+        let fed = order.iter().filter(|i| (**i as usize) < self.count);
+        let mut hanging = vec![NONE; fed.clone().count()];
+        fed.for_each(|s| hanging[alone[*s as usize][0] as usize] = *s);
+        (alone, hanging)
     }
+
+    /// Range in `hanging` of what is fed through the segment and through nothing else, itself the first.
+    pub(crate) fn alone(&self, segment: u32) -> [u32; 2] {
+        self.alone[segment as usize]
+    }
+    pub(crate) fn valve_alone(&self, valve: u32) -> [u32; 2] {
+        self.alone[self.count + valve as usize]
+    }
+}
+
+/// Numbers the parts of a forest so that every subtree is one range; each takes as many numbers as it weighs. `order`: no
+/// part before its parent. Empty for what is not in it.
+fn ranges(order: &[u32], parent: &[u32], weight: impl Fn(u32) -> u32) -> Vec<[u32; 2]> {
+    let mut size = vec![0u32; parent.len()];
+    for &i in order.iter().rev() {
+        size[i as usize] += weight(i);
+        if parent[i as usize] != NONE {
+            size[parent[i as usize] as usize] += size[i as usize];
+        }
+    }
+    // Where the next child of each begins.
+    let (mut range, mut next, mut root) = (vec![[0u32; 2]; parent.len()], vec![0u32; parent.len()], 0u32);
+    for &i in order {
+        let slot = if parent[i as usize] == NONE { &mut root } else { &mut next[parent[i as usize] as usize] };
+        let from = *slot;
+        *slot += size[i as usize];
+        range[i as usize] = [from, from + size[i as usize]];
+        next[i as usize] = from + weight(i);
+    }
+    range
 }
 
 fn find(root: &mut [u32], mut i: u32) -> u32 {

@@ -432,9 +432,9 @@ pub fn islands(model: &Model, net: &Network, shut: &dyn Fn(u32) -> bool) -> Vec<
         seen.set(*n);
     });
     while let Some(n) = stack.pop() {
-        for (h, other) in net.steps(n) {
-            if !shut(h.edge) && other != NONE && seen.set(other) {
-                stack.push(other);
+        for step in net.steps(n) {
+            if !shut(step.edge()) && step.other != NONE && seen.set(step.other) {
+                stack.push(step.other);
             }
         }
     }

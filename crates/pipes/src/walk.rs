@@ -97,32 +97,29 @@ pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], s
             || (direction == Direction::Zone && matches!(net.kind(n), PointKind::Pump | PointKind::Regulator))
     };
     while let Some((n, hops, distance)) = queue.pop_front() {
-        for (half, other) in net.steps(n) {
-            if seen_edges.has(half.edge) {
-                continue;
-            }
-            let edge = &net.edges[half.edge as usize];
-            if edge.closed && !stops.ignore_closed {
+        for step in net.steps(n) {
+            let (edge, other) = (step.edge(), step.other);
+            if seen_edges.has(edge) || (net.is_shut(edge) && !stops.ignore_closed) {
                 continue;
             }
             match direction {
                 Direction::Upstream | Direction::Downstream => {
-                    let sense = along_flow(half, flow);
+                    let sense = along_flow(step.half(), flow);
                     if sense == 0 {
                         out.undirected += 1;
                     } else if (sense > 0) != (direction == Direction::Downstream) {
                         continue;
                     }
                 }
-                Direction::Zone if other_zone(half.edge) => continue,
+                Direction::Zone if other_zone(edge) => continue,
                 _ => {}
             }
-            seen_edges.set(half.edge);
-            let far = distance + edge.length_m;
-            out.edges.push(half.edge);
+            seen_edges.set(edge);
+            let far = distance + step.length_m;
+            out.edges.push(edge);
             out.hops.push(hops);
             out.distance_m.push(far);
-            out.length_m += edge.length_m;
+            out.length_m += step.length_m;
             if seen_nodes.set(other) {
                 out.nodes.push(other);
                 if blocks(other) {
@@ -172,12 +169,11 @@ pub fn distances(net: &Network, from: &[u32]) -> Vec<f64> {
         if d > far[n as usize] || (d > 0.0 && net.is_closed(n)) {
             continue;
         }
-        for (half, other) in net.steps(n) {
-            let e = &net.edges[half.edge as usize];
-            let next = d + e.length_m;
-            if !e.closed && next < far[other as usize] {
-                far[other as usize] = next;
-                heap.push((Reverse(Metres(next)), other));
+        for step in net.steps(n) {
+            let next = d + step.length_m;
+            if next < far[step.other as usize] && !net.is_shut(step.edge()) {
+                far[step.other as usize] = next;
+                heap.push((Reverse(Metres(next)), step.other));
             }
         }
     }
@@ -207,50 +203,83 @@ pub struct Way {
     pub length_m: f64,
 }
 
+/// A queue whose least key never falls (radix heap: Ahuja, Mehlhorn, Orlin & Tarjan 1990): an entry moves to a lower
+/// bucket a few times, by plain copying, where a binary heap compares at every level.
+struct Rising {
+    last: u64,
+    /// By the highest bit in which the key differs from `last`; the first holds those that are equal.
+    buckets: [Vec<(u64, u32)>; 65],
+}
+
+impl Rising {
+    fn new() -> Self {
+        Self { last: 0, buckets: [const { Vec::new() }; 65] }
+    }
+    fn bucket(&self, key: u64) -> usize {
+        64 - (key ^ self.last).leading_zeros() as usize
+    }
+    /// A length that is not negative; its bits are in the order of its values.
+    fn push(&mut self, key: f64, node: u32) {
+        // Rounding may put a sum a little below the last one.
+        let key = key.to_bits().max(self.last);
+        let bucket = self.bucket(key);
+        self.buckets[bucket].push((key, node));
+    }
+    fn pop(&mut self) -> Option<u32> {
+        if self.buckets[0].is_empty() {
+            let full = self.buckets.iter().position(|b| !b.is_empty())?;
+            let mut moved = std::mem::take(&mut self.buckets[full]);
+            self.last = moved.iter().map(|e| e.0).min()?;
+            for e in moved.drain(..) {
+                let bucket = self.bucket(e.0);
+                self.buckets[bucket].push(e);
+            }
+            self.buckets[full] = moved;
+        }
+        self.buckets[0].pop().map(|e| e.1)
+    }
+}
+
 /// The shortest way between two nodes; `None` when there is none. A* with the straight distance as its bound.
 pub fn shortest(net: &Network, from: u32, to: u32, stops: &Stops) -> Option<Way> {
-    let goal = net.nodes[to as usize].at;
-    let ratio = net.straightness();
-    let bound = |n: u32| {
-        let at = net.nodes[n as usize].at;
-        ratio * (0..3).map(|k| (at[k] - goal[k]).powi(2)).sum::<f64>().sqrt()
-    };
     let blocked = |n: u32| n != from && n != to && !stops.ignore_closed && (net.is_closed(n) || stops.closed.contains(&n));
-    let mut far = vec![f64::INFINITY; net.nodes.len()];
-    let mut by = vec![NONE; net.nodes.len()];
+    // Length of the way to each node, and the edge by which it comes.
+    let mut best = vec![(f64::INFINITY, NONE); net.nodes.len()];
     let mut done = Bits::new(net.nodes.len());
-    let mut heap = BinaryHeap::from([(Reverse(Metres(bound(from))), from)]);
-    far[from as usize] = 0.0;
-    while let Some((_, n)) = heap.pop() {
+    let mut queue = Rising::new();
+    best[from as usize].0 = 0.0;
+    queue.push(0.0, from);
+    while let Some(n) = queue.pop() {
         if n == to {
             break;
         }
         if !done.set(n) || blocked(n) {
             continue;
         }
-        for (half, other) in net.steps(n) {
-            let e = &net.edges[half.edge as usize];
-            let next = far[n as usize] + e.length_m;
-            if (e.closed && !stops.ignore_closed) || next >= far[other as usize] {
-                continue;
+        let far = best[n as usize].0;
+        for step in net.steps(n) {
+            let next = far + step.length_m;
+            let known = &mut best[step.other as usize];
+            if next < known.0 && (stops.ignore_closed || !net.is_shut(step.edge())) {
+                *known = (next, step.edge());
+                queue.push(next + net.least_m(step.other, to), step.other);
             }
-            far[other as usize] = next;
-            by[other as usize] = half.edge << 1 | half.end as u32;
-            heap.push((Reverse(Metres(next + bound(other))), other));
         }
     }
-    if far[to as usize].is_infinite() {
+    let length_m = best[to as usize].0;
+    if length_m.is_infinite() {
         return None;
     }
     let (mut edges, mut nodes) = (Vec::new(), vec![to]);
     let mut at = to;
     while at != from {
-        let half = by[at as usize];
-        edges.push(half >> 1);
-        at = net.edges[(half >> 1) as usize].ends[(half & 1) as usize];
+        let edge = best[at as usize].1;
+        edges.push(edge);
+        let [a, b] = net.edges[edge as usize].ends;
+        at = if a == at { b } else { a };
         nodes.push(at);
     }
     edges.reverse();
     nodes.reverse();
-    Some(Way { edges, nodes, length_m: far[to as usize] })
+    Some(Way { edges, nodes, length_m })
 }

@@ -21,7 +21,8 @@ use std::{
 use strata_pipes::{
     isolate::{ISOLATE, SEGMENTS},
     network::Network,
-    segments::{Segments, Valve},
+    segments::{Seat, Segments, Valve},
+    walk::{Stops, shortest},
 };
 
 #[derive(Deserialize)]
@@ -246,6 +247,175 @@ fn no_set_of_valves_loses_less_or_is_smaller_than_the_one_found() {
     }
     println!("{tried} networks, {with_stuck} with a stuck valve, {cut} with parts cut off, {other} other supplies");
     assert!(with_stuck > 40 && cut > 40 && other > 3);
+}
+
+/// What water reaches from the sources past the valves that are not shut: nodes, then edges; a fixpoint over half pipes.
+fn flood(net: &Network, valves: &[Valve], shut: &dyn Fn(u32) -> bool, sources: &[u32]) -> Vec<bool> {
+    let nodes = net.nodes.len();
+    let shut: Vec<Valve> = (0..valves.len() as u32).filter(|v| shut(*v)).map(|v| valves[v as usize]).collect();
+    let bars = |v: &Valve, e: usize, k: usize| match v.seat {
+        Seat::End { edge, end } => (edge as usize, usize::from(end)) == (e, k),
+        Seat::Node(n) => net.edges[e].ends[k] == n,
+    };
+    let open: Vec<[bool; 2]> = (0..net.edges.len()).map(|e| [0, 1].map(|k| !shut.iter().any(|v| bars(v, e, k)))).collect();
+    let mut wet = vec![false; nodes + net.edges.len()];
+    sources.iter().for_each(|s| wet[*s as usize] = true);
+    loop {
+        let before = wet.iter().filter(|w| **w).count();
+        for (e, edge) in net.edges.iter().enumerate() {
+            for k in [0, 1] {
+                let n = edge.ends[k] as usize;
+                if open[e][k] && (wet[n] || wet[nodes + e]) {
+                    (wet[n], wet[nodes + e]) = (true, true);
+                }
+            }
+        }
+        if wet.iter().filter(|w| **w).count() == before {
+            return wet;
+        }
+    }
+}
+
+#[test]
+fn isolations_of_larger_networks_lose_what_a_flood_says() {
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let (mut cut, mut jointly, mut other, mut dry) = (0, 0, 0, 0);
+    for round in 0..600 {
+        let n = rng.random_range(10..60usize);
+        // A tree and some loops, so that many parts hang on one, and many on two.
+        let links: Vec<[String; 3]> = (1..n + n / rng.random_range(2..12))
+            .map(|i| {
+                let (a, b) =
+                    if i < n { (i, rng.random_range(i.saturating_sub(4)..i)) } else { (rng.random_range(0..n), rng.random_range(0..n)) };
+                [format!("p{i}"), format!("n{a}"), format!("n{b}")]
+            })
+            .collect();
+        let sources: Vec<String> = (0..rng.random_range(1..3)).map(|_| format!("n{}", rng.random_range(0..n))).collect();
+        let net = network(&links, &sources);
+        let fed: Vec<u32> = net.terminals().collect();
+        let share = [0.15, 0.3, 0.5][round % 3];
+        let mut valves: Vec<Valve> = (0..net.nodes.len() as u32)
+            .filter(|n| !fed.contains(n) && rng.random_bool(0.1))
+            .map(|node| Valve { seat: Seat::Node(node), closed: false, operable: true })
+            .collect();
+        valves.iter_mut().for_each(|v| v.closed = rng.random_bool(0.1));
+        // No pipe has a valve at its end where the point is one.
+        let points: HashSet<u32> = valves.iter().map(|v| if let Seat::Node(n) = v.seat { n } else { u32::MAX }).collect();
+        for edge in 0..net.edges.len() as u32 {
+            for end in [0, 1u8] {
+                if !points.contains(&net.edges[edge as usize].ends[usize::from(end)]) && rng.random_bool(share) {
+                    valves.push(Valve { seat: Seat::End { edge, end }, closed: rng.random_bool(0.08), operable: rng.random_bool(0.97) });
+                }
+            }
+        }
+        let segments = Segments::new(&net, valves);
+        let valves = &segments.valves;
+        let stands = |v: u32| valves[v as usize].closed;
+        let before = flood(&net, valves, &stands, &fed);
+        let part = |i: usize| if i < net.nodes.len() { segments.of_node[i] } else { segments.of_edge[i - net.nodes.len()] };
+        // Several questions to one set of segments: nothing of one may be left for the next.
+        for _ in 0..8 {
+            let at = segments.of_edge[rng.random_range(0..net.edges.len())];
+            let stuck: HashSet<u32> = (0..valves.len() as u32).filter(|_| rng.random_bool(0.1)).collect();
+            let found = segments.isolate(&[at], &stuck);
+            let shut: HashSet<u32> = found.shut.iter().copied().collect();
+            let cut_off: HashSet<u32> = found.cut_off.iter().copied().collect();
+            assert_eq!((shut.len(), cut_off.len()), (found.shut.len(), found.cut_off.len()), "each once");
+            let running: Vec<u32> = fed.iter().copied().filter(|n| !shut.contains(&segments.of_node[*n as usize])).collect();
+            let after = flood(&net, valves, &|v| stands(v) || found.close.contains(&v) || found.dry.contains(&v), &running);
+            let mut wet = HashSet::new();
+            for i in (0..before.len()).filter(|i| part(*i) != u32::MAX) {
+                assert_eq!(segments.is_fed(part(i)), before[i]);
+                assert_eq!(cut_off.contains(&part(i)), before[i] && !after[i] && !shut.contains(&part(i)), "{round} {i}");
+                assert!(!(after[i] && shut.contains(&part(i))));
+                if after[i] {
+                    wet.insert(part(i));
+                }
+            }
+            let side = |v: u32, of: &HashSet<u32>| segments.sides(v).iter().any(|s| of.contains(s));
+            assert!(found.close.iter().all(|v| side(*v, &wet)) && found.dry.iter().all(|v| !side(*v, &wet)));
+            let turns = |v: u32| valves[v as usize].operable && !stuck.contains(&v);
+            let helps: BTreeSet<u32> =
+                (0..valves.len() as u32).filter(|v| stands(*v) && turns(*v) && side(*v, &cut_off) && side(*v, &wet)).collect();
+            assert_eq!(found.other_supply.iter().copied().collect::<BTreeSet<u32>>(), helps);
+            cut += usize::from(!cut_off.is_empty());
+            // Cut off by two that are shut, and by none of them alone.
+            let alone: HashSet<u32> = found
+                .shut
+                .iter()
+                .flat_map(|s| {
+                    let rest: Vec<u32> = fed.iter().copied().filter(|n| segments.of_node[*n as usize] != *s).collect();
+                    let left = flood(&net, valves, &|v| stands(v) || segments.sides(v).contains(s), &rest);
+                    (0..before.len()).filter(|i| !left[*i]).map(part).collect::<Vec<_>>()
+                })
+                .collect();
+            jointly += usize::from(cut_off.iter().any(|c| !alone.contains(c)));
+            other += helps.len();
+            dry += found.dry.len();
+        }
+    }
+    println!("{cut} with parts cut off, {jointly} by two parts together, {other} other supplies, {dry} dry valves");
+    assert!(cut > 500 && jointly > 20 && other > 50 && dry > 500);
+}
+
+#[test]
+fn the_shortest_way_in_any_network_is_as_short_as_bellman_ford_says() {
+    use strata_pipes::{
+        joining::{Builder, Joining, PointRow},
+        network::PointKind,
+        pipe::Class,
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let mut ways = 0;
+    for _ in 0..300 {
+        let n = rng.random_range(2..50usize);
+        let mut b = Builder::new(Joining::of(Class::Js));
+        let at: Vec<[f64; 3]> =
+            (0..n).map(|_| [rng.random_range(0.0..900.0), rng.random_range(0.0..900.0), rng.random_range(0.0..9.0)]).collect();
+        for (i, at) in at.iter().enumerate() {
+            let valve = rng.random_bool(0.2);
+            let kind = if valve { PointKind::Valve } else { PointKind::Tee };
+            b.point(format!("n{i}").as_str().into(), PointRow { closed: valve && rng.random_bool(0.5), ..PointRow::new(kind, *at) });
+        }
+        for i in 0..rng.random_range(n..4 * n) {
+            let [x, y] = [0; 2].map(|_| rng.random_range(0..n));
+            let mut row = common::graph::row(&format!("p{i}"), [&format!("n{x}"), &format!("n{y}")]);
+            // Some are shorter than the straight way, as models have them.
+            row.declared_length_m = rng.random_bool(0.7).then(|| rng.random_range(0.5..1_500.0));
+            row.closed = rng.random_bool(0.1);
+            b.pipe(row, &[at[x], at[y]]);
+        }
+        let net = b.finish();
+        let of = |i: usize| net.node_of(&format!("n{i}")).unwrap();
+        let (from, to) = (of(0), of(n - 1));
+        let stops = Stops { ignore_closed: rng.random_bool(0.3), ..Stops::default() };
+        let mut far = vec![f64::INFINITY; net.nodes.len()];
+        far[from as usize] = 0.0;
+        for _ in 0..n {
+            for e in net.edges.iter().filter(|e| stops.ignore_closed || !e.closed) {
+                for [a, b] in [e.ends, [e.ends[1], e.ends[0]]] {
+                    let passes = a == from || stops.ignore_closed || !net.nodes[a as usize].closed;
+                    if passes && far[a as usize] + e.length_m < far[b as usize] {
+                        far[b as usize] = far[a as usize] + e.length_m;
+                    }
+                }
+            }
+        }
+        let Some(way) = shortest(&net, from, to, &stops) else {
+            assert!(far[to as usize].is_infinite());
+            continue;
+        };
+        assert!((way.length_m - far[to as usize]).abs() < 1e-6, "{} {}", way.length_m, far[to as usize]);
+        assert_eq!((way.nodes.first(), way.nodes.last(), way.nodes.len()), (Some(&from), Some(&to), way.edges.len() + 1));
+        for (e, w) in way.edges.iter().zip(way.nodes.windows(2)) {
+            let [a, b] = net.edges[*e as usize].ends;
+            assert!([a, b] == [w[0], w[1]] || [b, a] == [w[0], w[1]]);
+        }
+        let sum: f64 = way.edges.iter().map(|e| net.edges[*e as usize].length_m).sum();
+        assert!((sum - way.length_m).abs() < 1e-6);
+        ways += 1;
+    }
+    assert!(ways > 100, "{ways}");
 }
 
 #[test]
