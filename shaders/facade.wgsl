@@ -271,7 +271,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         let seen = mix(sky_towards(mirrored) * 0.42, sky_towards(mirrored), smoothstep(-0.05, 0.30, mirrored.z));
         c += seen * strength * d.glass * mix(0.6, 1.0, d.ao);
         let glint = pow(max(dot(mirrored, frame.sun.xyz), 0.0), 220.0);
-        c += frame.sun_colour.rgb * glint * d.glass * 0.7 * shadow_at(v.pos, n);
+        c += frame.sun_colour.rgb * glint * d.glass * 0.7 * in_sun;
     }
     c *= crease(distance, min(v.uv.x, size.x - v.uv.x), wx);
     // Street light washes the foot of the walls at night.

@@ -174,11 +174,14 @@ fn ambient_at(n: vec3f) -> vec3f {
 }
 // Share of a pixel's light that comes from the sky at large: so much of it occlusion may take.
 var<private> from_sky: f32 = 1.0;
+// What of the sun's beam reached the point that was lit last: a shader for a slow adapter asks once.
+var<private> in_sun: f32 = 0.0;
 
 fn lit(albedo: vec3f, n: vec3f, pos: vec3f, ao: f32) -> vec3f {
     let ndl = max(dot(n, frame.sun.xyz), 0.0);
     var s = 0.0;
     if ndl > 0.0 { s = shadow_at(pos, n); }
+    in_sun = s;
     let beam = frame.sun_colour.rgb * (ndl * s);
     let sky = ambient_at(n) * ao;
     from_sky = luma(sky) / max(luma(beam + sky), 1e-5);

@@ -243,11 +243,26 @@ fn beyond(d: vec3f) -> vec3f {
     return vec4f(toned(c + vec3f(star * 0.35)), 0.0);
 }
 
-// The finished picture onto the window's own.
+// The finished picture onto the window's own, which may have more pixels than a moving picture.
 @group(0) @binding(2) var picture: texture_2d<f32>;
+fn pixel_of_picture(ndc: vec2f) -> vec3f {
+    let size = vec2f(textureDimensions(picture));
+    let p = (ndc * vec2f(0.5, -0.5) + 0.5) * size - 0.5;
+    // Of equal size a pixel is itself: no rounding may mix it with its neighbour.
+    let i = floor(p + 1.0 / 512.0);
+    let f = clamp(p - i, vec2f(0.0), vec2f(1.0));
+    let last = vec2i(size) - 1;
+    let a = vec2i(i);
+    let lo = clamp(a, vec2i(0), last);
+    let hi = clamp(a + 1, vec2i(0), last);
+    let share = select(f, vec2f(0.0), f < vec2f(1.0 / 256.0));
+    let top = mix(textureLoad(picture, lo, 0).rgb, textureLoad(picture, vec2i(hi.x, lo.y), 0).rgb, share.x);
+    let bottom = mix(textureLoad(picture, vec2i(lo.x, hi.y), 0).rgb, textureLoad(picture, hi, 0).rgb, share.x);
+    return mix(top, bottom, share.y);
+}
 @fragment fn fs_blit(v: SkyVertex) -> @location(0) vec4f {
-    return vec4f(textureLoad(picture, vec2i(v.clip.xy), 0).rgb, 1.0);
+    return vec4f(pixel_of_picture(v.ndc), 1.0);
 }
 @fragment fn fs_blit_encoded(v: SkyVertex) -> @location(0) vec4f {
-    return vec4f(encoded(textureLoad(picture, vec2i(v.clip.xy), 0).rgb), 1.0);
+    return vec4f(encoded(pixel_of_picture(v.ndc)), 1.0);
 }

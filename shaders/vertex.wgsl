@@ -73,6 +73,10 @@ fn placed(v: VertexIn) -> Vertex {
     if !stands(f, frame.time.x) || in_cut(pos) { clip = vec4f(2.0, 2.0, 2.0, 1.0); }
     return clip;
 }
+// A triangle over all of the viewport, as far from the light as can be.
+@vertex fn vs_wipe(@builtin(vertex_index) i: u32) -> @builtin(position) vec4f {
+    return vec4f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0, 1.0, 1.0);
+}
 @fragment fn fs_pick(v: Vertex) -> @location(0) vec4u {
     if i32(draw.params.x) != ROLE_PIPE && in_cut(v.pos) { discard; }
     return vec4u(draw.ids.x + 1u, v.row, bitcast<u32>(dot(v.pos, frame.forward.xyz)), 0u);

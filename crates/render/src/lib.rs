@@ -26,6 +26,8 @@ mod look;
 mod native;
 mod occlusion;
 mod overlay;
+mod pace;
+mod passes;
 mod pick;
 mod pipelines;
 mod pit;
@@ -36,6 +38,8 @@ mod shadow;
 mod shot;
 mod stage;
 mod sun;
+mod targets;
+mod tile;
 #[cfg(not(target_arch = "wasm32"))]
 mod typeface;
 mod uniforms;
@@ -51,6 +55,7 @@ pub use look::{Look, Quality};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Fetch, Script, Step, WindowOptions, window};
 pub use overlay::{Gathered, OverlayHit, State};
+pub use pace::Pace;
 pub use pit::{FROST_M, PlanGrid};
 pub use probe::{Extent, Probe, Snap};
 pub use renderer::{FrameStats, Renderer, TileHandle};

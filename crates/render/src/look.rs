@@ -19,6 +19,14 @@ impl Quality {
     pub(crate) fn samples(self) -> u32 {
         if self == Self::High { 4 } else { 1 }
     }
+    /// Pixels by which a drawn tile may be wrong.
+    pub fn error_px(self) -> f64 {
+        match self {
+            Self::Low => 24.0,
+            Self::Medium => 16.0,
+            Self::High => 8.0,
+        }
+    }
     /// Taps a side of a soft shadow's edge.
     pub(crate) fn shadow_taps(self) -> f64 {
         match self {

@@ -9,7 +9,7 @@ mod script;
 
 pub use script::{Script, Step};
 
-use crate::{PlanGrid, Quality, RenderError, Stage, TileHandle};
+use crate::{Pace, PlanGrid, Quality, RenderError, Stage, TileHandle};
 use screen::{Drawn, Screen};
 use std::{
     collections::BTreeMap,
@@ -78,6 +78,8 @@ pub fn window(options: WindowOptions) -> Result<(), RenderError> {
         dirty: true,
         urgent: true,
         drawn_at: Clock::now(),
+        pace: Pace::new(PICTURES_A_SECOND),
+        moved: false,
         hidden: false,
         pointer: PhysicalPosition::new(0.0, 0.0),
         held: None,
@@ -103,6 +105,7 @@ fn stage(options: &WindowOptions, scene: usize, camera: Option<Camera>) -> Resul
     };
     let mut stage = Stage::new(scene, camera, &|id| options.layers.iter().any(|l| l == id), options.terrain_m, options.budget_bytes);
     stage.stream.fade_s = FADE_S;
+    stage.stream.max_error_px = options.quality.error_px();
     stage.look.geoid_offset_m = options.geoid_offset_m;
     Ok(stage)
 }
@@ -113,6 +116,8 @@ pub(crate) const FADE_S: f64 = 0.25;
 const AT_ONCE: usize = 8;
 const FETCHERS: usize = 2;
 const UPLOAD: Duration = Duration::from_millis(12);
+/// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
+pub(crate) const PICTURES_A_SECOND: f64 = 24.0;
 const WHILE_LOADING: Duration = Duration::from_millis(300);
 /// A script's clock: every frame is a thirtieth of a second, however long it takes.
 const SCRIPT_STEP_S: f64 = 1.0 / 30.0;
@@ -171,6 +176,9 @@ struct App {
     /// A hand did something since the last picture.
     urgent: bool,
     drawn_at: Clock,
+    pace: Pace,
+    /// The last picture was one of a movement: the next at rest is drawn whole.
+    moved: bool,
     hidden: bool,
     pointer: PhysicalPosition<f64>,
     /// The button that is down.
@@ -492,10 +500,17 @@ impl App {
                 self.stage.look.grid = (self.options.grid)(view.enu.origin_in_ecef);
             }
             self.stage.look.time_s = (self.clock_s % 3600.0) as f32;
+            // A script's pictures are looked at.
+            let moving = moved && self.script.is_none();
+            if moving && self.moved {
+                self.pace.took(real * 1e3);
+            }
+            self.moved = moving;
+            screen.renderer.set_motion(moving.then(|| self.pace.share()));
             match screen.draw(&view, &self.stage.look, &self.shown) {
                 Drawn::Yes => {
                     self.frames += 1;
-                    self.dirty = fading;
+                    self.dirty = fading || moving;
                 }
                 Drawn::Nothing => self.dirty = false,
                 Drawn::Again => self.dirty = true,

@@ -32,7 +32,7 @@ pub(crate) struct Shade {
 impl Occlusion {
     pub fn new(device: &wgpu::Device, pipelines: &Pipelines, size: [u32; 2], shading: bool) -> Self {
         let used = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING;
-        let view = |label, size, format| crate::renderer::texture(device, label, size, format, 1, used).create_view(&Default::default());
+        let view = |label, size, format| crate::targets::texture(device, label, size, format, 1, used).create_view(&Default::default());
         let metres = view("metres", size, METRES);
         let depth = view("depth of metres", size, DEPTH);
         let shade = shading.then(|| {

@@ -737,7 +737,8 @@ impl Renderer {
             return 0;
         }
         let mut overlays = std::mem::take(&mut self.overlays);
-        let px = f64::from(overlays.px());
+        // In a moving picture of fewer pixels a symbol keeps its share of it.
+        let px = f64::from(overlays.px()) * f64::from(self.drawn().size[0]) / f64::from(self.size()[0]);
         let ground: Vec<TileHandle> = tiles.iter().filter(|(h, fade)| *fade >= 0.0 && self.has_ground(*h)).map(|(h, _)| *h).collect();
         let Overlays { layers, states, turn, .. } = &mut overlays;
         for l in layers.iter_mut().filter(|l| l.visible) {

@@ -1,6 +1,6 @@
 //! What lies under a pixel: the ray meets the very triangles that are drawn, so the answer is exact to the geometry.
 
-use crate::{Look, Renderer, TileHandle, renderer::under, words::cut_holds};
+use crate::{Look, Renderer, TileHandle, tile::under, words::cut_holds};
 use glam::{DMat4, DVec3, Vec3};
 use strata_model::geographic_from_ecef;
 use strata_scene::{Mode, View};

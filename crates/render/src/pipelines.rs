@@ -1,5 +1,6 @@
 //! Shader module, layouts and pipelines. All shaders are one module: the files of `shaders/`, put together.
 
+use std::cell::LazyCell;
 use strata_tiles::content::Role;
 
 pub const SHADERS: &str = concat!(
@@ -18,23 +19,35 @@ pub const VERTEX_BYTES: u64 = 12 + 4 + 16 + 4;
 /// Bytes of an instance: translation, quaternion, scale, row.
 pub const INSTANCE_BYTES: u64 = 12 + 16 + 12 + 4;
 
+/// Compiled when a picture first wants it: a first picture is not kept waiting for the underground's.
+pub type Later = LazyCell<wgpu::RenderPipeline, Box<dyn FnOnce() -> wgpu::RenderPipeline>>;
+
+const VERTEX: [wgpu::VertexAttribute; 4] = wgpu::vertex_attr_array![0 => Float32x3, 1 => Snorm8x4, 2 => Float32x4, 3 => Uint32];
+const INSTANCE: [wgpu::VertexAttribute; 4] = wgpu::vertex_attr_array![4 => Float32x3, 5 => Float32x4, 6 => Float32x3, 7 => Uint32];
+const BUFFERS: [Option<wgpu::VertexBufferLayout<'_>>; 2] = [
+    Some(wgpu::VertexBufferLayout { array_stride: VERTEX_BYTES, step_mode: wgpu::VertexStepMode::Vertex, attributes: &VERTEX }),
+    Some(wgpu::VertexBufferLayout { array_stride: INSTANCE_BYTES, step_mode: wgpu::VertexStepMode::Instance, attributes: &INSTANCE }),
+];
+
 pub struct Pipelines {
     pub frame_layout: wgpu::BindGroupLayout,
     pub draw_layout: wgpu::BindGroupLayout,
     pub features_layout: wgpu::BindGroupLayout,
     pub shadow_layout: wgpu::BindGroupLayout,
-    pub shadow: wgpu::RenderPipeline,
-    pub sky: wgpu::RenderPipeline,
-    pub earth: wgpu::RenderPipeline,
-    pub ceiling: wgpu::RenderPipeline,
-    pub metres: wgpu::RenderPipeline,
-    pub occlusion: wgpu::RenderPipeline,
-    pub shaded: wgpu::RenderPipeline,
+    pub shadow: Later,
+    /// Empties a quarter of the shadows.
+    pub wipe: Later,
+    pub sky: Later,
+    pub earth: Later,
+    pub ceiling: Later,
+    pub metres: Later,
+    pub occlusion: Later,
+    pub shaded: Later,
     pub depths_layout: wgpu::BindGroupLayout,
     pub shaded_layout: wgpu::BindGroupLayout,
     pub blit_layout: wgpu::BindGroupLayout,
     module: wgpu::ShaderModule,
-    matter: Vec<(&'static str, wgpu::RenderPipeline)>,
+    matter: Vec<(&'static str, Later)>,
 }
 
 fn entry(role: Role) -> &'static str {
@@ -76,7 +89,6 @@ impl Pipelines {
         let samples = quality.samples();
         // Settled when a pipeline is made, so that a shader for a slow adapter has nothing to skip.
         let constants = [("shadow_taps", quality.shadow_taps())];
-        let compiled = || wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
         let module = device
             .create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("strata"), source: wgpu::ShaderSource::Wgsl(SHADERS.into()) });
         let uniform = |label, bytes: usize| {
@@ -130,46 +142,38 @@ impl Pipelines {
         };
         let matter_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout), Some(&shadow_layout)]);
         let shadow_pass_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout)]);
-        let vertex_attributes = wgpu::vertex_attr_array![0 => Float32x3, 1 => Snorm8x4, 2 => Float32x4, 3 => Uint32];
-        let instance_attributes = wgpu::vertex_attr_array![4 => Float32x3, 5 => Float32x4, 6 => Float32x3, 7 => Uint32];
-        let buffers = [
-            Some(wgpu::VertexBufferLayout {
-                array_stride: VERTEX_BYTES,
-                step_mode: wgpu::VertexStepMode::Vertex,
-                attributes: &vertex_attributes,
-            }),
-            Some(wgpu::VertexBufferLayout {
-                array_stride: INSTANCE_BYTES,
-                step_mode: wgpu::VertexStepMode::Instance,
-                attributes: &instance_attributes,
-            }),
-        ];
         let build = |label: &'static str,
                      layout: &wgpu::PipelineLayout,
                      vertex: &'static str,
-                     buffers: &[Option<wgpu::VertexBufferLayout<'_>>],
+                     tiled: bool,
                      fragment: Option<&'static str>,
-                     depth: Option<wgpu::DepthStencilState>,
+                     depth_stencil: Option<wgpu::DepthStencilState>,
                      format: wgpu::TextureFormat,
-                     samples: u32| {
-            let targets = [Some(wgpu::ColorTargetState { format, blend: None, write_mask: wgpu::ColorWrites::ALL })];
-            device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-                label: Some(label),
-                layout: Some(layout),
-                vertex: wgpu::VertexState { module: &module, entry_point: Some(vertex), buffers, compilation_options: compiled() },
-                fragment: fragment.map(|entry| wgpu::FragmentState {
-                    module: &module,
-                    entry_point: Some(entry),
-                    targets: &targets,
-                    compilation_options: compiled(),
-                }),
-                // Real bodies are closed, ribbons and foreign models are not: both sides are drawn.
-                primitive: wgpu::PrimitiveState::default(),
-                depth_stencil: depth,
-                multisample: wgpu::MultisampleState { count: samples, ..Default::default() },
-                multiview_mask: None,
-                cache: None,
-            })
+                     samples: u32|
+         -> Later {
+            let (device, module, layout) = (device.clone(), module.clone(), layout.clone());
+            LazyCell::new(Box::new(move || {
+                let compiled = || wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
+                let targets = [Some(wgpu::ColorTargetState { format, blend: None, write_mask: wgpu::ColorWrites::ALL })];
+                let buffers: &[Option<wgpu::VertexBufferLayout<'_>>] = if tiled { &BUFFERS } else { &[] };
+                device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+                    label: Some(label),
+                    layout: Some(&layout),
+                    vertex: wgpu::VertexState { module: &module, entry_point: Some(vertex), buffers, compilation_options: compiled() },
+                    fragment: fragment.map(|entry| wgpu::FragmentState {
+                        module: &module,
+                        entry_point: Some(entry),
+                        targets: &targets,
+                        compilation_options: compiled(),
+                    }),
+                    // Real bodies are closed, ribbons and foreign models are not: both sides are drawn.
+                    primitive: wgpu::PrimitiveState::default(),
+                    depth_stencil,
+                    multisample: wgpu::MultisampleState { count: samples, ..Default::default() },
+                    multiview_mask: None,
+                    cache: None,
+                })
+            }))
         };
         let depth = |write, compare, bias| {
             let (depth_write_enabled, depth_compare) = (Some(write), Some(compare));
@@ -179,31 +183,25 @@ impl Pipelines {
             .iter()
             .map(|e| {
                 let state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-                (*e, build(e, &matter_layout, "vs_main", &buffers, Some(e), state, COLOUR, samples))
+                (*e, build(e, &matter_layout, "vs_main", true, Some(e), state, COLOUR, samples))
             })
             .collect();
         let bias = wgpu::DepthBiasState { constant: 2, slope_scale: 2.0, clamp: 0.0 };
-        let shadow = build(
-            "shadow",
-            &shadow_pass_layout,
-            "vs_shadow",
-            &buffers,
-            None,
-            depth(true, wgpu::CompareFunction::LessEqual, bias),
-            COLOUR,
-            1,
-        );
+        let shadow =
+            build("shadow", &shadow_pass_layout, "vs_shadow", true, None, depth(true, wgpu::CompareFunction::LessEqual, bias), COLOUR, 1);
+        let empty = depth(true, wgpu::CompareFunction::Always, Default::default());
+        let wipe = build("wipe", &layout(&[]), "vs_wipe", false, None, empty, COLOUR, 1);
         let earth_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let earth = build("earth", &matter_layout, "vs_main", &buffers, Some("fs_earth"), earth_state, COLOUR, samples);
+        let earth = build("earth", &matter_layout, "vs_main", true, Some("fs_earth"), earth_state, COLOUR, samples);
         let ceiling_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let ceiling = build("ceiling", &matter_layout, "vs_main", &buffers, Some("fs_ceiling"), ceiling_state, COLOUR, samples);
+        let ceiling = build("ceiling", &matter_layout, "vs_main", true, Some("fs_ceiling"), ceiling_state, COLOUR, samples);
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let sky = build("sky", &matter_layout, "vs_sky", &[], Some("fs_sky"), sky_state, COLOUR, samples);
+        let sky = build("sky", &matter_layout, "vs_sky", false, Some("fs_sky"), sky_state, COLOUR, samples);
         let nearest = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
         let metres =
-            build("metres", &shadow_pass_layout, "vs_main", &buffers, Some("fs_depth"), nearest, numbers_or(crate::occlusion::METRES), 1);
+            build("metres", &shadow_pass_layout, "vs_main", true, Some("fs_depth"), nearest, numbers_or(crate::occlusion::METRES), 1);
         let whole = |entry, group: &wgpu::BindGroupLayout, format| {
-            build(entry, &layout(&[Some(&frame_layout), Some(group)]), "vs_sky", &[], Some(entry), None, format, 1)
+            build(entry, &layout(&[Some(&frame_layout), Some(group)]), "vs_sky", false, Some(entry), None, format, 1)
         };
         let occlusion = whole("fs_occlusion", &depths_layout, numbers_or(crate::occlusion::OPENNESS));
         let shaded = whole("fs_shaded", &shaded_layout, COLOUR);
@@ -217,6 +215,7 @@ impl Pipelines {
             features_layout,
             shadow_layout,
             shadow,
+            wipe,
             sky,
             earth,
             ceiling,

@@ -1,6 +1,6 @@
 //! The two uniform blocks, as `shaders/frame.wgsl` declares them.
 
-use crate::{look::Look, shadow::Cascade};
+use crate::{gpu::Gpu, look::Look, pipelines::Pipelines, shadow::Cascade};
 use bytemuck::{Pod, Zeroable};
 use glam::{Mat4, Vec3};
 use strata_scene::{Mode, View};
@@ -98,4 +98,60 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         terrain: [look.terrain_m[0], look.terrain_m[1], f32::from(u8::from(look.contours)), look.snow],
         windows: look.windows(),
     }
+}
+
+pub(crate) const STRIDE: u64 = 256;
+/// Slots of the frame's buffer: the eye, then four cascades.
+pub(crate) const FRAME_STRIDE: u64 = (size_of::<Frame>() as u64).div_ceil(STRIDE) * STRIDE;
+
+/// The numbers of a picture on the device; written only where they changed.
+pub(crate) struct Uniforms {
+    pub frames: wgpu::Buffer,
+    pub draws: wgpu::Buffer,
+    pub frame_group: wgpu::BindGroup,
+    pub draw_group: wgpu::BindGroup,
+    last_frames: Vec<u8>,
+    last_draws: Vec<u8>,
+}
+
+impl Uniforms {
+    pub fn new(device: &wgpu::Device, pipelines: &Pipelines) -> Self {
+        let buffer = |label, size| {
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+        };
+        let (frames, draws) = (buffer("frames", FRAME_STRIDE * 5), buffer("draws", STRIDE * 256));
+        Self {
+            frame_group: group_of(device, &pipelines.frame_layout, &frames, size_of::<Frame>()),
+            draw_group: group_of(device, &pipelines.draw_layout, &draws, size_of::<Draw>()),
+            frames,
+            draws,
+            last_frames: Vec::new(),
+            last_draws: Vec::new(),
+        }
+    }
+    /// How many of the two buffers had to be written.
+    pub fn write(&mut self, gpu: &Gpu, pipelines: &Pipelines, frames: &[u8], draws: &[u8]) -> u32 {
+        let mut written = 0;
+        if draws.len() as u64 > self.draws.size() {
+            let size = (draws.len() as u64).next_power_of_two();
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            self.draws = gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some("draws"), size, usage, mapped_at_creation: false });
+            self.draw_group = group_of(&gpu.device, &pipelines.draw_layout, &self.draws, size_of::<Draw>());
+            self.last_draws.clear();
+        }
+        for (buffer, last, now) in [(&self.frames, &mut self.last_frames, frames), (&self.draws, &mut self.last_draws, draws)] {
+            if last != now {
+                gpu.queue.write_buffer(buffer, 0, now);
+                now.clone_into(last);
+                written += 1;
+            }
+        }
+        written
+    }
+}
+
+fn group_of(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, buffer: &wgpu::Buffer, bytes: usize) -> wgpu::BindGroup {
+    let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: 0, size: std::num::NonZeroU64::new(bytes as u64) });
+    device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &[wgpu::BindGroupEntry { binding: 0, resource }] })
 }

@@ -1,7 +1,7 @@
 //! The twin in a browser's canvas: WebGPU where there is one, else WebGL 2. The page owns the loop and the network;
 //! this side says what it wants and draws what it has.
 
-use crate::{Kind, Label, PlanGrid, Quality, Renderer, Stage, TileHandle, about_width, gpu::Gpu, place};
+use crate::{Kind, Label, Pace, PlanGrid, Quality, Renderer, Stage, TileHandle, about_width, gpu::Gpu, place};
 use serde::Deserialize;
 use strata_model::{Instant, WorkingFrame};
 use strata_scene::{Action, Anchor, Answer, Camera, Mode, Scene};
@@ -30,6 +30,9 @@ struct Options {
     still: bool,
 }
 
+/// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
+const PICTURES_A_SECOND: f64 = 24.0;
+
 fn medium() -> Quality {
     Quality::Medium
 }
@@ -40,6 +43,11 @@ pub struct Twin {
     stage: Stage,
     frame: Option<WorkingFrame>,
     last_ms: f64,
+    pace: Pace,
+    /// When the last picture of a movement was drawn.
+    moved_ms: Option<f64>,
+    /// Eye, heading and pitch of the last picture.
+    seen: Option<([f64; 3], f64, f64)>,
     drawn: usize,
     settled: bool,
     draws: u32,
@@ -83,12 +91,16 @@ impl Twin {
         let renderer = Renderer::on(gpu, size, options.quality).map_err(text)?;
         let mut stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 512 << 20);
         stage.look.geoid_offset_m = options.geoid_offset_m;
+        stage.stream.max_error_px = options.quality.error_px();
         let frame = options.crs.and_then(|crs| WorkingFrame::new(crs, options.geoid_offset_m).ok());
         Ok(Twin {
             renderer,
             stage,
             frame,
             last_ms: 0.0,
+            pace: Pace::new(PICTURES_A_SECOND),
+            moved_ms: None,
+            seen: None,
             drawn: 0,
             settled: false,
             draws: 0,
@@ -149,6 +161,13 @@ impl Twin {
     /// Draws what the last `tick` selected; true when nothing more is to be drawn until something changes.
     pub fn frame(&mut self, now_ms: f64) -> Result<bool, JsValue> {
         let view = self.stage.navigator.camera.view(self.renderer.size());
+        let seen = (view.eye_in_ecef, view.heading_deg, view.pitch_deg);
+        let moving = self.seen.replace(seen).is_some_and(|before| before != seen);
+        if let Some(before) = self.moved_ms.filter(|_| moving) {
+            self.pace.took(now_ms - before);
+        }
+        self.moved_ms = moving.then_some(now_ms);
+        self.renderer.set_motion(moving.then(|| self.pace.share()));
         self.stage.look.time_s = if self.still { 0.0 } else { (now_ms / 1000.0 % 3600.0) as f32 };
         self.draws = self.renderer.draw_faded(&view, &self.stage.look, &self.shown).draws;
         match self.surface.get_current_texture() {
@@ -173,7 +192,8 @@ impl Twin {
             }
             _ => return Ok(false),
         }
-        Ok(!self.fading && !self.stage.navigator.moving())
+        // What was drawn in motion is drawn whole once it rests.
+        Ok(!self.fading && !moving && !self.stage.navigator.moving())
     }
     pub fn resize(&mut self, width: u32, height: u32) -> Result<(), JsValue> {
         self.renderer.resize([width.max(1), height.max(1)]).map_err(text)?;

@@ -4,7 +4,7 @@ use crate::{Failure, serve, view::Preset};
 use clap::{Args, Subcommand};
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant as Clock};
 use strata_model::Scope;
-use strata_render::{FrameStats, Quality, Renderer, Stage, TileHandle};
+use strata_render::{FrameStats, Pace, Quality, Renderer, Stage, TileHandle};
 use strata_scene::{Flight, Scene, View};
 use strata_server::CityState;
 
@@ -28,9 +28,12 @@ pub struct Render {
     size: String,
     #[arg(long, value_enum, default_value_t = Preset::Medium)]
     preset: Preset,
-    /// Pictures of each flight, evenly spaced in its time.
-    #[arg(long, default_value_t = 48)]
-    frames: u32,
+    /// Pictures of each flight, evenly spaced in its time: eight a second when not given.
+    #[arg(long)]
+    frames: Option<u32>,
+    /// Every picture of the flights has all its pixels and exact shadows, as one at rest has.
+    #[arg(long)]
+    exact: bool,
     /// MiB of graphics memory that tiles may fill.
     #[arg(long, default_value_t = 768)]
     budget_mib: u64,
@@ -47,6 +50,8 @@ struct Frame {
     load_ms: f64,
     /// Selection, drawing and waiting for the picture; not the loading of tiles.
     frame_ms: f64,
+    /// Of the picture's width and height.
+    share: f32,
     passes: Vec<(&'static str, f64)>,
     stats: FrameStats,
     tiles: usize,
@@ -61,7 +66,11 @@ struct Flown<'a> {
     bytes: u64,
     requests: u64,
     most_gpu_bytes: u64,
+    pace: Option<Pace>,
 }
+
+/// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
+const PICTURES_A_SECOND: f64 = 10.0;
 
 fn ms(since: Clock) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
@@ -115,7 +124,7 @@ impl Flown<'_> {
         let frame_ms = ms(began);
         self.most_gpu_bytes = self.most_gpu_bytes.max(self.renderer.gpu_bytes() + self.renderer.target_bytes());
         let passes = self.renderer.pass_times();
-        Ok(Frame { t_s, select_ms, load_ms: 0.0, frame_ms, passes, stats, tiles: tiles.len(), settled: update.settled })
+        Ok(Frame { t_s, select_ms, load_ms: 0.0, frame_ms, share: 1.0, passes, stats, tiles: tiles.len(), settled: update.settled })
     }
     fn fly(&mut self, flight: &Flight, frames: u32, size: [u32; 2], clock_s: f64) -> Result<Vec<Frame>, Failure> {
         let mut out = Vec::with_capacity(frames as usize);
@@ -123,11 +132,17 @@ impl Flown<'_> {
             let t_s = flight.duration_s() * f64::from(i) / f64::from(frames.max(2) - 1);
             let view = flight.at(t_s).view(size);
             // Selection says what is wanted; what came shows in the next picture.
+            self.renderer.set_motion(self.pace.map(|p| p.share()));
             let mut frame = self.frame(clock_s + t_s, &view)?;
+            if let Some(pace) = &mut self.pace {
+                frame.share = pace.share();
+                pace.took(frame.frame_ms);
+            }
             frame.load_ms = self.fetch(TILES_A_FRAME);
             frame.t_s = t_s;
             out.push(frame);
         }
+        self.renderer.set_motion(None);
         Ok(out)
     }
 }
@@ -141,7 +156,7 @@ pub fn run(command: &Bench, json: bool) -> Result<ExitCode, Failure> {
 fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
     let size = command.size.split_once('x').and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
     let Some(size) = size else { return Err(Failure::misuse(format!("`{}` is no size: 1280x720", command.size))) };
-    if !(2..=100_000).contains(&command.frames) {
+    if command.frames.is_some_and(|n| !(2..=100_000).contains(&n)) {
         return Err(Failure::misuse("a flight wants between 2 and 100000 frames"));
     }
     let load_before = load();
@@ -156,15 +171,26 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
         None => FLIGHT.to_owned(),
     };
     let flight = Flight::parse(&text, &state.anchors).map_err(Failure::misuse)?;
+    let frames = command.frames.unwrap_or((flight.duration_s() * 8.0).round().clamp(2.0, 100_000.0) as u32);
     let scope = Scope::everything();
     let layers: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
     let camera = flight.at(0.0);
     let known = |id: &str| layers.iter().any(|l| l == id);
     let mut stage = Stage::new(&scene, camera, &known, crate::shot::terrain_heights(&state), command.budget_mib.clamp(16, 65_536) << 20);
     stage.look.geoid_offset_m = state.frame.geoid_offset_m;
+    stage.stream.max_error_px = Quality::from(command.preset).error_px();
     let renderer = pollster::block_on(Renderer::headless(size[0], size[1], Quality::from(command.preset)))?;
     let device_ms = ms(began) - open_ms;
-    let mut flown = Flown { state: &state, stage, renderer, scope, bytes: 0, requests: 0, most_gpu_bytes: 0 };
+    let mut flown = Flown {
+        state: &state,
+        stage,
+        renderer,
+        scope,
+        bytes: 0,
+        requests: 0,
+        most_gpu_bytes: 0,
+        pace: (!command.exact).then(|| Pace::new(PICTURES_A_SECOND)),
+    };
     flown.renderer.time_passes();
 
     // From nothing to a picture of the ground, and to one that lacks nothing.
@@ -186,9 +212,9 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
         }
     };
     let (first_bytes, first_requests) = (flown.bytes, flown.requests);
-    let cold = flown.fly(&flight, command.frames, size, 10.0)?;
+    let cold = flown.fly(&flight, frames, size, 10.0)?;
     let (cold_bytes, cold_requests) = (flown.bytes - first_bytes, flown.requests - first_requests);
-    let warm = flown.fly(&flight, command.frames, size, 1e4)?;
+    let warm = flown.fly(&flight, frames, size, 1e4)?;
     let warm_requests = flown.requests - first_requests - cold_requests;
 
     // The time slider: the last camera, another day each picture.
@@ -199,11 +225,14 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
         flown.stage.look.day = today - step * 1500;
         slider.push(flown.frame(2e4, &view)?);
     }
+    // The same picture at rest: all its pixels, exact shadows.
+    flown.stage.look.day = today;
+    let still = (0..3).map(|_| flown.frame(2e4, &view)).collect::<Result<Vec<_>, _>>()?;
     // The first writes the camera's too.
     let slider = &slider[1..];
     let report = serde_json::json!({
         "adapter": flown.renderer.adapter(), "city": command.city, "scene": command.scene, "size": size,
-        "preset": format!("{:?}", Quality::from(command.preset)).to_lowercase(), "frames": command.frames,
+        "preset": format!("{:?}", Quality::from(command.preset)).to_lowercase(), "frames": frames, "exact": command.exact,
         "cpus": std::thread::available_parallelism().map_or(0, usize::from), "load_before": load_before, "load_after": load(),
         "debug_assertions": cfg!(debug_assertions),
         "first": {"city_open_ms": rounded(open_ms), "device_ms": rounded(device_ms), "picture_ms": first_picture_ms.map(rounded),
@@ -212,11 +241,12 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
         "flight": summary(&warm, flown.bytes - first_bytes - cold_bytes, warm_requests),
         "time_slider": {"frame_ms": spread(slider.iter().map(|f| f.frame_ms)),
             "uniforms_written_a_frame": slider.iter().map(|f| f.stats.uniforms_written).max()},
+        "still": {"frame_ms": spread(still.iter().map(|f| f.frame_ms))},
         "gpu_memory": {"most_bytes": flown.most_gpu_bytes, "targets_bytes": flown.renderer.target_bytes()},
         "missing": flown.stage.stream.failures().len(),
         "each": warm.iter().map(|f| serde_json::json!({"t_s": rounded(f.t_s), "frame_ms": rounded(f.frame_ms), "select_ms": rounded(f.select_ms),
             "passes_ms": f.passes.iter().map(|(n, v)| (*n, rounded(*v))).collect::<BTreeMap<_, _>>(),
-            "draws": f.stats.draws, "triangles": f.stats.triangles, "tiles": f.tiles, "settled": f.settled})).collect::<Vec<_>>(),
+            "share": f.share, "draws": f.stats.draws, "triangles": f.stats.triangles, "tiles": f.tiles, "settled": f.settled})).collect::<Vec<_>>(),
     });
     if json {
         println!("{report}")
@@ -242,6 +272,7 @@ fn summary(frames: &[Frame], bytes: u64, requests: u64) -> serde_json::Value {
         "frames_a_second": rounded(frames.len() as f64 * 1e3 / total.max(1e-9)),
         "frame_ms": spread(frames.iter().map(|f| f.frame_ms)), "select_ms": spread(frames.iter().map(|f| f.select_ms)),
         "passes_ms": passes.into_iter().map(|(n, v)| (n, spread(v.into_iter()))).collect::<BTreeMap<_, _>>(),
+        "share": spread(frames.iter().map(|f| f64::from(f.share))), "share_least": frames.iter().map(|f| f64::from(f.share)).fold(1.0, f64::min),
         "draws_most": frames.iter().map(|f| f.stats.draws).max(), "triangles_most": frames.iter().map(|f| f.stats.triangles).max(),
         "tiles_most": frames.iter().map(|f| f.tiles).max(), "bytes": bytes, "requests": requests,
         "load_ms": rounded(frames.iter().map(|f| f.load_ms).sum()), "unsettled_frames": frames.iter().filter(|f| !f.settled).count(),
@@ -272,17 +303,18 @@ fn table(r: &serde_json::Value) {
         f["requests"]
     );
     println!(
-        "{:16} {:>8} {:>9} {:>9} {:>9} {:>7} {:>11} {:>6} {:>11} {:>9}",
-        "", "frames/s", "median ms", "p90", "p99", "draws", "triangles", "tiles", "bytes", "load ms"
+        "{:16} {:>8} {:>9} {:>9} {:>9} {:>6} {:>7} {:>11} {:>6} {:>11} {:>9}",
+        "", "frames/s", "median ms", "p90", "p99", "share", "draws", "triangles", "tiles", "bytes", "load ms"
     );
     for (name, key) in [("flight, loading", "loading_flight"), ("flight again", "flight")] {
         let s = &r[key];
         println!(
-            "{name:16} {:>8} {:>9} {:>9} {:>9} {:>7} {:>11} {:>6} {:>11} {:>9}",
+            "{name:16} {:>8} {:>9} {:>9} {:>9} {:>6} {:>7} {:>11} {:>6} {:>11} {:>9}",
             s["frames_a_second"],
             s["frame_ms"]["median"],
             s["frame_ms"]["p90"],
             s["frame_ms"]["p99"],
+            s["share"]["median"],
             s["draws_most"],
             s["triangles_most"],
             s["tiles_most"],
@@ -298,5 +330,6 @@ fn table(r: &serde_json::Value) {
         "time slider      {:>18} ms a picture, {} uniform buffer written",
         slider["frame_ms"]["median"], slider["uniforms_written_a_frame"]
     );
+    println!("at rest          {:>18} ms a picture", r["still"]["frame_ms"]["median"]);
     println!("graphics memory  {} at most, of that {} to draw into", mib(&memory["most_bytes"]), mib(&memory["targets_bytes"]));
 }

@@ -1,7 +1,8 @@
 //! Trees: three kinds of a small mesh, each put wherever one stands.
 //!
 //! The meshes are one unit tall and one unit across the crown; a placement stretches them. One level above the
-//! leaves the crowns have fewer sides; from two levels up a part of the trees stands for all, a little larger.
+//! leaves the crowns have fewer sides, two levels above fewer still; farther up a part of the trees stands for all, a little
+//! larger.
 
 use super::Scene;
 use super::sink::Sink;
@@ -34,8 +35,8 @@ const WILLOW: Kind = Kind {
 
 pub(super) fn trees<'f>(sink: &mut Sink, scene: &Scene, features: impl Iterator<Item = &'f Feature>) {
     let mut places: [Vec<Placement>; 3] = Default::default();
-    // From two levels up one tree in four, then in sixteen, and so on.
-    let thinned = scene.steps.saturating_sub(1).min(8);
+    // From three levels up one tree in four, then in sixteen, and so on.
+    let thinned = scene.steps.saturating_sub(2).min(8);
     for f in features {
         let points = match &f.geometry {
             Geometry::Point(p) => std::slice::from_ref(p),

@@ -1,0 +1,150 @@
+//! A moving picture: its shadows against rays, its size, and that the picture at rest is exact again.
+
+use glam::Vec3;
+use strata_model::Instant;
+use strata_render::{Look, Quality, Renderer, Sun};
+use strata_scene::{Camera, View};
+use strata_tiles::content::{FeatureTable, Primitive, Role, TileContent};
+
+/// Low and high corners, east, north, up at the first camera's target, m.
+fn boxes() -> Vec<[Vec3; 2]> {
+    (0..64)
+        .map(|k| {
+            let at = Vec3::new(f32::from(k as u8 % 8) * 60.0 - 240.0, f32::from(k as u8 / 8) * 60.0 - 240.0, 0.0);
+            [at, at + Vec3::new(18.0, 12.0 + f32::from(k as u8 % 5) * 3.0, 12.0 + f32::from(k as u8 % 7) * 5.0)]
+        })
+        .collect()
+}
+const SIZE: [u32; 2] = [640, 360];
+
+fn quad(p: &mut Primitive, corners: [Vec3; 4], normal: Vec3) {
+    let first = p.positions.len() as u32;
+    p.positions.extend(corners.map(|c| c.to_array()));
+    p.normals.extend([normal.to_array(); 4]);
+    p.feature_rows.extend([0; 4]);
+    p.indices.extend([0, 1, 2, 0, 2, 3].map(|i| first + i));
+}
+
+fn content(view: &View) -> TileContent {
+    let mut ground = Primitive { role: Some(Role::Terrain), ..Default::default() };
+    let far = 900.0;
+    let corner = |x: f32, y: f32| Vec3::new(x * far, y * far, 0.0);
+    quad(&mut ground, [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)], Vec3::Z);
+    let mut bodies = Primitive { role: Some(Role::Other), ..Default::default() };
+    for [lo, hi] in boxes() {
+        let at = |x: u8, y: u8, z: u8| {
+            let pick = |k: u8, a: f32, b: f32| if k == 0 { a } else { b };
+            Vec3::new(pick(x, lo.x, hi.x), pick(y, lo.y, hi.y), pick(z, lo.z, hi.z))
+        };
+        quad(&mut bodies, [at(0, 0, 0), at(1, 0, 0), at(1, 0, 1), at(0, 0, 1)], Vec3::NEG_Y);
+        quad(&mut bodies, [at(1, 1, 0), at(0, 1, 0), at(0, 1, 1), at(1, 1, 1)], Vec3::Y);
+        quad(&mut bodies, [at(1, 0, 0), at(1, 1, 0), at(1, 1, 1), at(1, 0, 1)], Vec3::X);
+        quad(&mut bodies, [at(0, 1, 0), at(0, 0, 0), at(0, 0, 1), at(0, 1, 1)], Vec3::NEG_X);
+        quad(&mut bodies, [at(0, 0, 1), at(1, 0, 1), at(1, 1, 1), at(0, 1, 1)], Vec3::Z);
+    }
+    TileContent {
+        ecef_from_tile: view.enu.matrix_ecef_from_local(),
+        primitives: vec![ground, bodies],
+        features: FeatureTable { ids: vec!["a".into()], ..Default::default() },
+        ..Default::default()
+    }
+}
+
+fn meets(from: Vec3, way: Vec3) -> bool {
+    boxes().iter().any(|[lo, hi]| {
+        let (a, b) = ((*lo - from) / way, (*hi - from) / way);
+        let (near, far) = (a.min(b).max_element(), a.max(b).min_element());
+        near <= far && far > 1e-4
+    })
+}
+
+/// Places of the open ground, first camera's frame, whose surroundings of a few texels are all in the sun or all in shadow.
+fn sure(sun: Vec3) -> Vec<(Vec3, bool)> {
+    const APART: f32 = 3.0;
+    let mut out = Vec::new();
+    for k in 0..10_000 {
+        let at = Vec3::new((k % 100) as f32 * 4.7 - 235.0, (k / 100) as f32 * 4.7 - 235.0, 0.05);
+        let around = [Vec3::ZERO, Vec3::X, Vec3::Y, Vec3::NEG_X, Vec3::NEG_Y].map(|o| meets(at + o * APART, sun));
+        let free = boxes().iter().all(|[lo, hi]| at.x < lo.x - 1.0 || at.x > hi.x + 1.0 || at.y < lo.y - 1.0 || at.y > hi.y + 1.0);
+        if free && around.iter().all(|s| *s == around[0]) {
+            out.push((at, around[0]));
+        }
+    }
+    out
+}
+
+fn luma(p: &[u8]) -> f32 {
+    0.2126 * f32::from(p[0]) + 0.7152 * f32::from(p[1]) + 0.0722 * f32::from(p[2])
+}
+
+#[test]
+fn shadows_hold_while_the_picture_moves() {
+    let mut renderer = pollster::block_on(Renderer::headless(SIZE[0], SIZE[1], Quality::Medium)).expect("an adapter");
+    let first = Camera::new([125.3, 43.9, 200.0], 110.0, 30.0, -38.0);
+    let origin = first.view(SIZE);
+    let tile = renderer.upload(&content(&origin));
+    let mut look = Look::at(Instant::from_ymd(2026, 6, 21), 125.3, 43.9, 8.0);
+    look.sun = Sun { azimuth_deg: 135.0, elevation_deg: 38.0 };
+    let places = sure(look.sun.direction_enu());
+    assert!(places.iter().filter(|p| p.1).count() > 300 && places.iter().filter(|p| !p.1).count() > 1000, "the ground has both");
+
+    let (mut moving, mut exact, mut asked) = (0, 0, 0);
+    let (mut wrong_moving, mut wrong_exact) = (0, 0);
+    let look_at = |renderer: &mut Renderer, step: u32, motion: Option<f32>| {
+        let s = f64::from(step);
+        // A flight that turns, sinks and wanders.
+        let target = [125.3 + (s - 15.0) * 1.9e-4, 43.9 + (15.0 - s) * 4e-5, 200.0];
+        let view = Camera::new(target, 110.0 * 0.99f64.powf(s), 30.0 + 2.0 * s, -38.0 + 0.3 * s).view(SIZE);
+        renderer.set_motion(motion);
+        let stats = renderer.draw(&view, &look, &[tile]);
+        (view, stats, renderer.read_rgba().expect("a picture"))
+    };
+    for (motion, triangles, wrong) in [(Some(1.0), &mut moving, &mut wrong_moving), (None, &mut exact, &mut wrong_exact)] {
+        for step in 0..30 {
+            let (view, stats, picture) = look_at(&mut renderer, step, motion);
+            *triangles += stats.triangles;
+            let seen: Vec<(f32, bool)> = places
+                .iter()
+                .filter_map(|(at, dark)| {
+                    // Not behind a box, seen from the eye.
+                    let eye = Vec3::from(origin.enu.local_from_ecef(view.eye_in_ecef).map(|v| v as f32));
+                    if meets(*at + Vec3::Z * 0.05, eye - *at) {
+                        return None;
+                    }
+                    let (p, _) = view.project(origin.enu.ecef_from_local(at.as_dvec3().to_array()))?;
+                    let [x, y] = p.map(|v| v as i32);
+                    let inside = x >= 0 && y >= 0 && x < SIZE[0] as i32 && y < SIZE[1] as i32;
+                    inside.then(|| (luma(&picture[(y as usize * SIZE[0] as usize + x as usize) * 4..][..4]), *dark))
+                })
+                .collect();
+            let mean = |dark: bool| {
+                let of: Vec<f32> = seen.iter().filter(|s| s.1 == dark).map(|s| s.0).collect();
+                of.iter().sum::<f32>() / of.len().max(1) as f32
+            };
+            let between = (mean(true) * mean(false)).sqrt();
+            assert!(mean(false) > 1.4 * mean(true), "step {step}: no shadows: {} and {}", mean(false), mean(true));
+            *wrong += seen.iter().filter(|(l, dark)| (*l < between) != *dark).count();
+            asked += seen.len();
+        }
+    }
+    asked /= 2;
+    assert!(wrong_exact * 50 < asked, "{wrong_exact} of {asked} places are not as rays have them");
+    assert!(wrong_moving <= wrong_exact + asked / 500, "{wrong_moving} of {asked} places are not as rays have them, at rest {wrong_exact}");
+    assert!(moving * 10 < exact * 8, "a moving picture draws hardly less: {moving} triangles to {exact}");
+
+    // At rest the picture is what it would be had nothing ever moved.
+    let (.., rested) = look_at(&mut renderer, 29, None);
+    let mut fresh = pollster::block_on(Renderer::headless(SIZE[0], SIZE[1], Quality::Medium)).expect("an adapter");
+    let again = fresh.upload(&content(&origin));
+    assert_eq!(again, tile);
+    let (.., never_moved) = look_at(&mut fresh, 29, None);
+    assert!(rested == never_moved, "a movement leaves its marks");
+
+    // Fewer pixels while it moves, all of them at rest.
+    let (.., half) = look_at(&mut renderer, 10, Some(0.5));
+    assert_eq!(half.len(), (SIZE[0] / 2 * SIZE[1] / 2 * 4) as usize);
+    let (.., whole) = look_at(&mut renderer, 10, None);
+    assert_eq!(whole.len(), (SIZE[0] * SIZE[1] * 4) as usize);
+    let mean = |p: &[u8]| p.chunks_exact(4).map(luma).sum::<f32>() / (p.len() / 4) as f32;
+    assert!((mean(&half) / mean(&whole) - 1.0).abs() < 0.03, "another picture: {} and {}", mean(&half), mean(&whole));
+}
