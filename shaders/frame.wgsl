@@ -62,7 +62,22 @@ struct Feature {
     bits: u32,            // 1,2 flow direction · 4 abandoned · 8 selected · 16 hovered · 32 has another version · 64 flat sides · 256 coloured by a live state
 }
 
+// Always 0, which no compiler can know. Mesa's software adapter takes each uniform that alone decides a branch for a constant
+// and makes the shader anew for every draw: a picture's time, and memory without end. What is added to such a number shields it.
+var<private> zero: i32 = 0;
+
+fn mode() -> i32 {
+    return frame.time.w + zero;
+}
+fn comparing() -> bool {
+    return frame.time.z + zero == 1;
+}
+fn shielded(v: f32) -> f32 {
+    return v + f32(zero);
+}
+
 fn feature_of(row: u32) -> Feature {
+    zero = i32(row >> 31u);
     let w = draw.ids.y;
     let i = row * 2u;
     let a = textureLoad(features, vec2i(i32(i % w), i32(i / w)), 0);
@@ -130,12 +145,13 @@ fn luma(c: vec3f) -> f32 {
 
 fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
     let depth = dot(pos, frame.forward.xyz);
-    let cascades = i32(frame.sun.w);
-    var c = cascades;
-    for (var i = cascades - 1; i >= 0; i -= 1) {
-        if depth < frame.splits[i] { c = i; }
-    }
-    if c >= cascades { return 1.0; }
+    // One that is not in use ends at 0.
+    var c = 4;
+    if depth < frame.splits.w { c = 3; }
+    if depth < frame.splits.z { c = 2; }
+    if depth < frame.splits.y { c = 1; }
+    if depth < frame.splits.x { c = 0; }
+    if c > 3 { return 1.0; }
     let ndl = max(dot(n, frame.sun.xyz), 0.0);
     let t = frame.texel_m[c];
     let p = pos + n * t * (0.6 + 1.8 * (1.0 - ndl)) + frame.sun.xyz * t * 0.5;
@@ -157,7 +173,7 @@ fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
             weights += w;
         }
     }
-    let last = frame.splits[cascades - 1];
+    let last = max(max(frame.splits.x, frame.splits.y), max(frame.splits.z, frame.splits.w));
     return mix(s / weights, 1.0, smoothstep(last * 0.85, last, depth));
 }
 fn sky_towards(d: vec3f) -> vec3f {
@@ -211,7 +227,7 @@ fn door(p: vec2f) -> f32 {
     return fract(52.9829189 * fract(dot(floor(p), vec2f(0.06711056, 0.00583715))));
 }
 fn in_cut(pos: vec3f) -> bool {
-    return frame.time.w == MODE_CUTAWAY && all(pos.xy > frame.cut_lo.xy) && all(pos.xy < frame.cut_hi.xy);
+    return mode() == MODE_CUTAWAY && all(pos.xy > frame.cut_lo.xy) && all(pos.xy < frame.cut_hi.xy);
 }
 
 const PALE_UNDERGROUND = vec3f(0.694, 0.651, 0.571);
@@ -224,13 +240,13 @@ fn underground() -> vec3f {
 // The last word on matter: mode, compare, selection, fog, tone. Alpha is the share that ambient occlusion may take; data has none.
 fn matter(colour: vec3f, n: vec3f, pos: vec3f, f: Feature, px: vec2f) -> vec4f {
     var c = colour;
-    if frame.time.w == MODE_XRAY {
+    if mode() == MODE_XRAY {
         let shade = 0.75 + 0.25 * max(dot(n, normalize(frame.sun.xyz + vec3f(0.0, 0.0, 0.6))), 0.0);
         c = mix(underground() * shade, toned(c), mix(0.30, 0.09, frame.cut_hi.w));
         return vec4f(chosen(c, n, pos, f), select(0.85, 0.0, is_chosen(f)));
     }
     c = toned(fogged(c, pos));
-    if frame.time.z == 1 {
+    if comparing() {
         c = compared(c, n, f, px);
         if stands(f, frame.time.x) != stands(f, frame.time.y) { from_sky = 0.0; }
     }
@@ -268,7 +284,7 @@ fn chosen(colour: vec3f, n: vec3f, pos: vec3f, f: Feature) -> vec3f {
 }
 // A tile that comes takes the pixels that the one it replaces gives up: fade 0..1 comes, −1..0 leaves.
 fn faded(px: vec2f) -> bool {
-    let fade = draw.params.z;
+    let fade = shielded(draw.params.z);
     if fade >= 1.0 { return false; }
     let d = door(px);
     return select(d >= fade, d < 1.0 + fade, fade < 0.0);
@@ -277,7 +293,7 @@ fn faded(px: vec2f) -> bool {
 fn unseen(pos: vec3f, f: Feature, px: vec2f) -> bool {
     if in_cut(pos) { return true; }
     if faded(px) { return true; }
-    if draw.params.y < 1.0 && door(px) >= draw.params.y { return true; }
-    if frame.time.z == 1 && !stands(f, frame.time.x) && fract((px.x - px.y) / 8.0) > 0.5 { return true; }
+    if shielded(draw.params.y) < 1.0 && door(px) >= draw.params.y { return true; }
+    if comparing() && !stands(f, frame.time.x) && fract((px.x - px.y) / 8.0) > 0.5 { return true; }
     return false;
 }

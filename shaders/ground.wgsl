@@ -17,7 +17,7 @@ fn bare(row: u32) -> Feature {
     // Yards and paving: a city's ground is no lawn.
     c = mix(c, srgb(190.0, 184.0, 172.0), 0.55 * smoothstep(0.35, 0.65, fbm(v.plan.xy / 90.0)));
     c *= 0.90 + 0.20 * fbm(v.plan.xy / 14.0);
-    if frame.terrain.z > 0.5 {
+    if shielded(frame.terrain.z) > 0.5 {
         // A picture of the relief: clear tints of the height, no yards.
         let clear = array<vec3f, 5>(srgb(122.0, 158.0, 118.0), srgb(172.0, 190.0, 134.0), srgb(222.0, 208.0, 152.0), srgb(200.0, 164.0, 116.0), srgb(168.0, 128.0, 100.0));
         c = mix(clear[i], clear[i + 1u], fract(min(t, 3.999)));
@@ -130,7 +130,7 @@ fn bare(row: u32) -> Feature {
 @fragment fn fs_parcel(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
-    if draw.world.w < 0.5 {
+    if shielded(draw.world.w) < 0.5 {
         // As ground: the same parcels as one would see them, by what they are used for.
         let n = normalize(v.normal);
         let g = fbm(v.plan.xy / 11.0);

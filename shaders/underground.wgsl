@@ -49,8 +49,8 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
     let core = smoothstep(edge - 0.6, edge + 0.5, rim);
     let swatch = linear(f.colour.rgb);
     let dark = luma(swatch) < 0.13;
-    let under = frame.time.w == MODE_BELOW;
-    let night = under || (frame.time.w == MODE_XRAY && frame.cut_hi.w > 0.5);
+    let under = mode() == MODE_BELOW;
+    let night = under || (mode() == MODE_XRAY && shielded(frame.cut_hi.w) > 0.5);
     let casing = linear(select(CASING, CASING_PALE, dark && night) / 255.0);
     let shade = 0.66 + 0.34 * max(dot(n, normalize(vec3f(0.3, 0.2, select(0.9, -0.6, under)))), 0.0);
     var body = swatch * shade;
@@ -69,20 +69,20 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
         body = mix(body, ink, band(c, 0.0, thick, px_m / step_m) * smoothstep(2.4, 3.6, radius_px));
     }
     let dashed = fract(v.uv.y / period * 4.0) > 0.6;
-    if frame.time.w == MODE_XRAY {
+    if mode() == MODE_XRAY {
         // Dotted where a building stands before it.
         let wall = textureLoad(solid, vec2i(v.clip.xy), 0).x;
         if wall < 0.0 && -wall < dot(v.pos, frame.forward.xyz) && fract(v.uv.y / period * 5.0) > 0.5 { discard; }
     }
     if (f.bits & BIT_ABANDONED) != 0u && (core > 0.5 || dashed) { discard; }
-    if frame.time.z == 1 && !stands(f, frame.time.x) {
-        if frame.time.y > frame.time.x {
+    if comparing() && !stands(f, frame.time.x) {
+        if frame.time.y + zero > frame.time.x {
             // Planned: one sees through the body, not through its outline.
             if core > 0.5 && fract((floor(v.clip.x) + floor(v.clip.y)) * 0.5) < 0.25 { discard; }
         } else if dashed { discard; }
     }
     var c = mix(casing, body, core);
-    if frame.time.w == MODE_XRAY {
+    if mode() == MODE_XRAY {
         // Deeper is fainter, 1 at the top, 0.55 from 6 m down; mixed as the eye sees it, the casing half as much.
         let share = clamp(v.uv.w / 6.0, 0.0, 1.0);
         let ground = encoded(underground());
@@ -97,17 +97,17 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
 // Shafts and fittings: pale bodies with a dark rim, covers in the colour of their class.
 @fragment fn fs_well(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
-    if frame.time.w == MODE_SURFACE && unseen(v.pos, f, v.clip.xy) { discard; }
+    if mode() == MODE_SURFACE && unseen(v.pos, f, v.clip.xy) { discard; }
     let n = normalize(v.normal);
-    if frame.time.w == MODE_SURFACE {
+    if mode() == MODE_SURFACE {
         return matter(lit(draw.colour.rgb, n, v.pos, 0.9), n, v.pos, f, v.clip.xy);
     }
     let facing = abs(dot(n, normalize(v.pos)));
-    let under = frame.time.w == MODE_BELOW;
+    let under = mode() == MODE_BELOW;
     let shade = 0.62 + 0.38 * max(dot(n, normalize(vec3f(0.3, 0.2, select(0.9, -0.6, under)))), 0.0);
     var c = mix(srgb(206.0, 208.0, 208.0), linear(f.colour.rgb), select(0.25, 0.85, n.z > 0.7)) * shade;
     c = mix(linear(CASING / 255.0), c, smoothstep(0.12, 0.30, facing));
-    if frame.time.w == MODE_XRAY { c = mix(underground(), c, 0.85); }
+    if mode() == MODE_XRAY { c = mix(underground(), c, 0.85); }
     if under { c = mix(UNDER_EARTH, c, exp(-max(length(v.pos) - 30.0, 0.0) / 90.0)); }
     return vec4f(chosen(c, n, v.pos, f), 0.0);
 }

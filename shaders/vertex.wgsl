@@ -33,19 +33,17 @@ fn pipe_least(radius_m: f32) -> f32 {
 }
 const CASING_PX: f32 = 1.25;
 
-const ROLE_TREE_CROWN: i32 = 11;
-
 fn placed(v: VertexIn) -> Vertex {
     var out: Vertex;
     out.row = v.row + v.instance_row;
     let f = feature_of(out.row);
-    let there = stands(f, frame.time.x) || (frame.time.z == 1 && stands(f, frame.time.y));
+    let there = stands(f, frame.time.x) || (comparing() && stands(f, frame.time.y));
     let p = v.at + rotated(v.position * v.scale, v.turn);
     let n = rotated(v.normal.xyz / max(abs(v.scale), vec3f(1e-3)), v.turn);
     out.normal = normalize((draw.enu_from_tile * vec4f(n, 0.0)).xyz + vec3f(0.0, 0.0, 1e-6));
     out.pos = (draw.enu_from_tile * vec4f(p, 1.0)).xyz;
     out.uv = v.uv;
-    let role = i32(draw.params.x);
+    let role = i32(draw.params.x) + zero;
     if role == ROLE_PIPE {
         // Never thinner on the screen than one can see, and a casing around: widen the tube along its normal.
         let px_m = max(dot(out.pos, frame.forward.xyz), frame.misc.w) * frame.misc.z;
@@ -53,7 +51,6 @@ fn placed(v: VertexIn) -> Vertex {
         let corner = select(1.0, 1.4142, (f.bits & 64u) != 0u);
         out.pos += out.normal * (max(px_m * pipe_least(v.uv.z) - v.uv.z, 0.0) + px_m * CASING_PX) * corner;
     }
-    if role == ROLE_TREE_CROWN { out.uv = vec4f(v.position.xy, v.position.z, v.scale.z); }
     out.plan = vec3f(draw.world.xy + p.xy, draw.params.w + p.z);
     out.clip = frame.clip * vec4f(out.pos, 1.0);
     // With reversed infinite depth z is a constant: a factor moves the surface along the ray.
