@@ -237,6 +237,11 @@ fn wells_go_down_hydrants_stand_and_trees_are_counted() {
     };
     let got = working(&c, place.translation);
     assert!((0..3).all(|k| (got[k] - want[k]).abs() < 2e-3));
-    let far = content(&trees, grove, 3, None).features.ids.len();
+    let triangles = |c: &TileContent| c.primitives.iter().map(|p| p.indices.len() / 3 * p.instances.len()).sum::<usize>();
+    let levels = [0, 1, 2].map(|steps| content(&trees, grove.clone(), steps, None));
+    assert!(levels.iter().all(|c| c.features.ids.len() == 400), "every tree stands on the three finest levels");
+    let [full, half, few] = levels.each_ref().map(triangles);
+    assert!(half * 3 < full && few < half, "{full}, {half}, {few} triangles");
+    let far = content(&trees, grove, 4, None).features.ids.len();
     assert!((5..60).contains(&far), "one in sixteen: {far}");
 }
