@@ -131,7 +131,7 @@ async function worked() {
     await page.keyboard.press(' ');
     // On foot, over the ground that is drawn.
     await page.keyboard.press('q');
-    await page.waitForTimeout(3000);
+    await until(page, "window.strata.twin.camera().gait === 'walk' && Math.abs(window.strata.twin.eyeOverGround() - 1.6) < 0.2", 20_000);
     out.walk = await evaluate(() => window.strata.twin.camera().gait === 'walk');
     out.eye_m = await evaluate(() => window.strata.twin.eyeOverGround());
     await page.keyboard.press('Escape');
@@ -141,8 +141,12 @@ async function worked() {
     const front = await page.context().newPage();
     await front.goto('about:blank');
     await front.bringToFront();
-    await evaluate(() => window.strata.twin.setDay(3650));
-    const frames = await evaluate(() => window.strata.twin.frames());
+    // Counted before the change: where the browser does not hide the page the picture is drawn at once.
+    const frames = await evaluate(() => {
+      const before = window.strata.twin.frames();
+      window.strata.twin.setDay(3650);
+      return before;
+    });
     await page.bringToFront();
     await front.close();
     out.hidden_tab = await until(page, `window.strata.twin.frames() > ${frames}`, 30_000);
