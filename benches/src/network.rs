@@ -36,8 +36,14 @@ fn main() {
     {
         best(&format!("trace {name}"), 9, || reach(&net, &[middle], direction, &flow, &Stops::default()).edges.len());
     }
+    timed("landmarks for the shortest way, once", || net.ready_for_ways());
     best("shortest way, corner to corner", 5, || {
         shortest(&net, 0, net.nodes.len() as u32 - 1, &Stops::default()).map_or(0, |w| w.edges.len())
+    });
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    best("shortest way between two random points", 101, || {
+        let [a, b] = [0; 2].map(|_| rng.random_range(0..net.nodes.len() as u32));
+        shortest(&net, a, b, &Stops::default()).map_or(0, |w| w.edges.len())
     });
     // At 0.3 of the pipe ends segments are near the threshold at which they run through the whole city, so some shut
     // thousands of others off; 0.6 is nearer to what rules of placing ask for.
@@ -76,12 +82,13 @@ fn walks(side: usize, table: &str) {
     let middle = net.node_of(&format!("n{}", side * side / 2)).expect("the middle");
     let (met, connected) = strata_benches::timed(|| reach(&net, &[middle], Direction::Connected, &[], &Stops::default()));
     let (far, all) = strata_benches::timed(|| distances(&net, &[middle]));
+    let ((), landmarks) = strata_benches::timed(|| net.ready_for_ways());
     let (way, path) = strata_benches::timed(|| shortest(&net, from, to, &Stops::default()).expect("a way"));
     let sum: f64 = far.iter().filter(|d| d.is_finite()).sum();
     println!(
         "{}",
         json!({
-            "from": from, "to": to, "middle": middle, "edges": net.edges.len(), "build": build,
+            "from": from, "to": to, "middle": middle, "edges": net.edges.len(), "build": build, "landmarks": landmarks,
             "connected": { "took": connected, "answer": [met.nodes.len()] },
             "distances": { "took": all, "answer": [far.iter().filter(|d| d.is_finite()).count(), sum] },
             "path": { "took": path, "answer": [way.length_m] },
@@ -99,6 +106,7 @@ fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) -> [f64; 3] {
         hydrants: rng.random_range(0..3),
     };
     let per: Vec<Count> = (0..segments.count).map(|_| user(rng)).collect();
+    let mut border = 0;
     let (mut times, mut lost, mut most, mut people) = (Vec::new(), 0, 0, 0);
     for _ in 0..2_000 {
         let s = rng.random_range(0..segments.count as u32);
@@ -109,6 +117,7 @@ fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) -> [f64; 3] {
         let mut count = Count::default();
         found.shut.iter().chain(&found.cut_off).for_each(|s| count.add(per[*s as usize]));
         times.push(began.elapsed().as_secs_f64() * 1e3);
+        border = border.max(found.close.len() + found.dry.len());
         people += count.people();
         lost += found.cut_off.len();
         most = most.max(found.cut_off.len());
@@ -117,7 +126,7 @@ fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) -> [f64; 3] {
     let [median, most_of_them, longest] = [0.5, 0.99, 1.0].map(|q| times[((times.len() - 1) as f64 * q) as usize]);
     eprintln!("  {people} people in all");
     println!(
-        "{} segments; 2 000 isolations with a stuck valve, users counted: median {median:.4} ms, 99 % {most_of_them:.4} ms, longest {longest:.4} ms; {lost} parts cut off, at most {most} at once",
+        "{} segments; 2 000 isolations with a stuck valve, users counted: median {median:.4} ms, 99 % {most_of_them:.4} ms, longest {longest:.4} ms; {lost} parts cut off, at most {most} at once; at most {border} valves to close",
         segments.count,
     );
     [median, most_of_them, longest]

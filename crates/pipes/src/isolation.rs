@@ -1,6 +1,9 @@
 //! 关阀 which valves shut a place off, who loses supply with it, and what else could feed them.
 
-use crate::segments::{Marks, Segments, Valve};
+use crate::{
+    network::NONE,
+    segments::{MANY, Marks, Segments, Touch},
+};
 use std::collections::HashSet;
 
 /// What it takes to shut a place off. Valves are indices into [`Segments::valves`].
@@ -59,46 +62,57 @@ impl Segments {
                 out.shut.push(*s);
             }
         });
-        let (mut border, mut done) = (Vec::new(), 0);
+        // Which valves may be stuck, by the lowest bits of their numbers.
+        let maybe_stuck = stuck.iter().fold(0u64, |m, v| m | 1 << (v % 64));
+        let (mut open, mut done): (Vec<Touch>, usize) = (Vec::new(), 0);
         while let Some(&s) = out.shut.get(done) {
             done += 1;
             out.sources += self.sources[s as usize];
-            for &v in self.around(s) {
-                if !marks.set(valve(v), LOOKED) {
-                    continue;
-                }
-                let Valve { closed, operable, .. } = self.valves[v as usize];
-                if closed || (operable && !marks.has(valve(v), STUCK)) {
-                    border.push(v);
-                } else {
-                    out.passed.push(v);
-                    out.shut.extend(self.sides(v).iter().copied().filter(|s| marks.set(*s as usize, INSIDE)));
+            for t in self.touches(s) {
+                let v = valve(t.valve);
+                let stays = !t.closed && maybe_stuck >> (t.valve % 64) & 1 == 1 && marks.has(v, STUCK);
+                // One with the same part on all sides parts nothing; one with two is met once, or lies inside.
+                match t.other {
+                    NONE if !stays => {}
+                    MANY if !marks.set(v, LOOKED) => {}
+                    _ if !stays => open.push(*t),
+                    _ if t.other == MANY || marks.set(v, LOOKED) => {
+                        out.passed.push(t.valve);
+                        out.shut.extend(self.sides(t.valve).iter().copied().filter(|s| marks.set(*s as usize, INSIDE)));
+                    }
+                    _ => {}
                 }
             }
         }
-        // A valve with the same part on all sides parts nothing.
-        border.retain(|v| self.sides(*v).iter().any(|s| !marks.has(*s as usize, INSIDE)));
-        let (closed, open): (Vec<u32>, Vec<u32>) = border.into_iter().partition(|v| self.valves[*v as usize].closed);
-        out.closed = closed;
-        open.iter().for_each(|v| {
+        open.retain(|t| {
+            let outside = match t.other {
+                MANY => self.sides(t.valve).iter().any(|s| !marks.has(*s as usize, INSIDE)),
+                o => !marks.has(o as usize, INSIDE),
+            };
+            if outside && t.closed {
+                out.closed.push(t.valve);
+            }
+            outside && !t.closed
+        });
+        // What hangs on a valve between two parts hangs on both, so on the one inside; a search comes past it to the inside.
+        let many: Vec<u32> = open.iter().filter(|t| t.other == MANY).map(|t| t.valve).collect();
+        many.iter().for_each(|v| {
             marks.set(valve(*v), SHUT);
         });
-        let inside = |range: &dyn Fn(u32) -> [u32; 2]| outer(out.shut.iter().map(|s| range(*s)).collect());
-        let with_valves = |mut ranges: Vec<[u32; 2]>, range: &dyn Fn(u32) -> [u32; 2]| {
-            // Most valves hang on what lies inside anyway.
-            let more: Vec<[u32; 2]> = open.iter().map(|v| range(*v)).filter(|r| r[0] < r[1] && !covered(&ranges, r[0])).collect();
-            ranges.extend(more);
-            outer(ranges)
+        let hung_on = |range: &dyn Fn(u32) -> [u32; 2]| {
+            let valves = many.iter().map(|v| self.count as u32 + v);
+            outer(out.shut.iter().copied().chain(valves).map(range).collect())
         };
-        let hung = with_valves(inside(&|s| self.range(s)), &|v| self.valve_range(v));
-        let gone = with_valves(inside(&|s| self.alone(s)), &|v| self.valve_alone(v));
+        let hung = [0, 1].map(|k| hung_on(&|i| self.ranges(i)[k]));
+        let gone = hung_on(&|i| self.alone(i));
         let mut supply = Supply { segments: self, marks, hung, gone, lost: Vec::new(), group: Vec::new() };
-        for &v in &open {
+        for t in &open {
             let mut fed = false;
-            for &s in self.sides(v) {
-                fed |= supply.is_fed(s);
+            match t.other {
+                MANY => self.sides(t.valve).iter().for_each(|s| fed |= supply.is_fed(*s)),
+                o => fed = supply.is_fed(o),
             }
-            if fed { out.close.push(v) } else { out.dry.push(v) }
+            if fed { out.close.push(t.valve) } else { out.dry.push(t.valve) }
         }
         // What hangs on the shut parts alone, and what the searches found.
         for r in &supply.gone {
@@ -146,8 +160,8 @@ fn covered(ranges: &[[u32; 2]], at: u32) -> bool {
 struct Supply<'a> {
     segments: &'a Segments,
     marks: &'a mut Marks,
-    /// Ranges of the supply tree that hang on what is shut, and of what hangs on it alone: [`outer`] ones.
-    hung: Vec<[u32; 2]>,
+    /// Ranges of the two supply trees that hang on what is shut, and of what hangs on it alone: [`outer`] ones.
+    hung: [Vec<[u32; 2]>; 2],
     gone: Vec<[u32; 2]>,
     /// Without supply, as searches found.
     lost: Vec<u32>,
@@ -155,20 +169,22 @@ struct Supply<'a> {
 }
 
 impl Supply<'_> {
-    /// Its shortest supply does not pass what is shut.
+    /// One of its supplies by the two trees does not pass what is shut.
     fn surely(&self, s: u32) -> bool {
-        !covered(&self.hung, self.segments.range(s)[0])
+        let place = self.segments.place(s);
+        place.fed && (0..2).any(|k| !covered(&self.hung[k], place.trees[k]))
     }
 
     /// Never so for what is shut itself.
     fn is_fed(&mut self, s: u32) -> bool {
-        if !self.segments.is_fed(s) || self.marks.has(s as usize, INSIDE | UNFED) {
+        if self.marks.has(s as usize, INSIDE | UNFED) {
             return false;
         }
-        if self.marks.has(s as usize, FED) || self.surely(s) {
-            return true;
+        let place = self.segments.place(s);
+        if !place.fed || covered(&self.gone, place.alone) {
+            return false;
         }
-        !covered(&self.gone, self.segments.alone(s)[0]) && self.search(s)
+        self.marks.has(s as usize, FED) || self.surely(s) || self.search(s)
     }
 
     /// Two shut parts may cut off together what neither cuts off alone. Such parts lie beside no others that are cut off.
@@ -180,11 +196,14 @@ impl Supply<'_> {
         let (mut fed, mut at) = (false, 0);
         'search: while let Some(&part) = self.group.get(at) {
             at += 1;
-            for &v in net.around(part) {
-                if self.marks.has(net.count + v as usize, SHUT) || net.valves[v as usize].closed {
-                    continue;
-                }
-                for &o in net.sides(v) {
+            for t in net.touches(part).iter().filter(|t| !t.closed) {
+                let others = match t.other {
+                    NONE => &[],
+                    MANY if self.marks.has(net.count + t.valve as usize, SHUT) => &[],
+                    MANY => net.sides(t.valve),
+                    _ => std::slice::from_ref(&t.other),
+                };
+                for &o in others {
                     if self.marks.has(o as usize, INSIDE | UNFED) {
                         continue;
                     }

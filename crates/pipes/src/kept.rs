@@ -76,7 +76,7 @@ impl Kept {
         view.snapshot.keep(&key, || {
             let segments = Segments::new(&self.net, valves(&self.net));
             let per = users.by_segment(&self.net, &segments);
-            let bytes = (self.net.nodes.len() + self.net.edges.len()) * 12 + segments.valves.len() * 60 + per.len() * 84;
+            let bytes = (self.net.nodes.len() + self.net.edges.len()) * 12 + segments.valves.len() * 92 + per.len() * 116;
             Ok((Cut { segments, per }, bytes))
         })
     }
@@ -86,7 +86,7 @@ impl Network {
     /// About what it takes in memory.
     fn bytes(&self) -> usize {
         let points: usize = (0..self.edges.len() as u32).map(|e| self.axis(e).len()).sum();
-        // Names are counted with their keys in the two tables.
-        self.nodes.len() * 180 + self.edges.len() * 80 + self.pipes.len() * (size_of::<PipeRow>() + 120) + points * 24
+        // Names are counted with their keys in the two tables, landmarks as if they stood.
+        self.nodes.len() * 212 + self.edges.len() * 80 + self.pipes.len() * (size_of::<PipeRow>() + 120) + points * 24
     }
 }

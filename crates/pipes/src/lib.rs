@@ -40,6 +40,7 @@ pub mod isolate;
 pub mod isolation;
 pub mod joining;
 pub mod kept;
+mod landmarks;
 pub mod leak;
 pub mod network;
 pub mod pipe;

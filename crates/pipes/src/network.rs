@@ -4,9 +4,9 @@
 //! `[east_m, north_m, height_m]`, on the pipes' axes; a node without a pipe stands where its point was surveyed.
 //! [`crate::joining`] says how ends come together.
 
-use crate::{pipe::Class, walk::Bits};
+use crate::{landmarks::Landmarks, pipe::Class, walk::Bits};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 use strata_model::{FeatureId, LayerId, Point3};
 
 /// No such node, edge or pipe.
@@ -178,10 +178,14 @@ pub struct Network {
     kinds: Vec<(PointKind, bool)>,
     /// Closed in the network's file, of each edge.
     shut: Bits,
+    any_shut: bool,
+    any_closed: bool,
     /// Where each node stands in plan.
     plan: Vec<[f64; 2]>,
     /// No edge is shorter than this share of the straight way between its ends in plan.
     straightness: f64,
+    /// Made when the first way is asked for.
+    landmarks: OnceLock<Landmarks>,
     by_point: HashMap<FeatureId, u32>,
     by_pipe: HashMap<FeatureId, u32>,
     /// First edge of each pipe; the pieces of one pipe, and the parts of one feature, follow each other.
@@ -275,6 +279,7 @@ impl Network {
             by_pipe.entry(p.id.clone()).or_insert(i as u32);
         }
         let kinds = nodes.iter().map(|n| (n.kind, n.closed)).collect();
+        let (any_shut, any_closed) = (edges.iter().any(|e| e.closed), nodes.iter().any(|n| n.closed));
         Self {
             class,
             nodes,
@@ -288,8 +293,11 @@ impl Network {
             steps,
             kinds,
             shut,
+            any_shut,
+            any_closed,
             plan,
             straightness,
+            landmarks: OnceLock::new(),
             by_point,
             by_pipe,
             first_edge,
@@ -307,6 +315,21 @@ impl Network {
     /// The edge is closed in the network's file.
     pub fn is_shut(&self, edge: u32) -> bool {
         self.shut.has(edge)
+    }
+    /// Some edge is closed in the network's file.
+    pub(crate) fn any_shut(&self) -> bool {
+        self.any_shut
+    }
+    /// Some valve stands closed.
+    pub(crate) fn any_closed(&self) -> bool {
+        self.any_closed
+    }
+    pub(crate) fn landmarks(&self) -> &Landmarks {
+        self.landmarks.get_or_init(|| Landmarks::new(self))
+    }
+    /// Makes what the shortest way needs; else the first question for one does.
+    pub fn ready_for_ways(&self) {
+        self.landmarks();
     }
     pub fn kind(&self, node: u32) -> PointKind {
         self.kinds[node as usize].0

@@ -4,7 +4,7 @@
 //! when all valves are closed (Walski 1993, "Water distribution valve topology for reliability analysis"); segments
 //! and valves are a second, smaller graph. Over it stands the tree of the shortest supply, in steps from a source:
 //! with the nodes numbered so that every subtree is one range, whether a part hangs on something that is shut is two
-//! comparisons. A second tree says what hangs on a part alone: with it gone nothing else can feed them. So an isolation
+//! comparisons; beside it a second one that keeps off large segments, for what the first loses. A third tree says what hangs on a part alone: with it gone nothing else can feed them. So an isolation
 //! costs what it shuts and what it tells, not what the network holds.
 
 use crate::network::{NONE, Network, PointKind};
@@ -61,9 +61,33 @@ impl Lists {
         });
         Self { first, items }
     }
-    pub fn of(&self, list: u32) -> &[u32] {
-        &self.items[self.first[list as usize] as usize..self.first[list as usize + 1] as usize]
+    fn range(&self, list: u32) -> std::ops::Range<usize> {
+        self.first[list as usize] as usize..self.first[list as usize + 1] as usize
     }
+    pub fn of(&self, list: u32) -> &[u32] {
+        &self.items[self.range(list)]
+    }
+}
+
+/// More than one segment lies across a valve.
+pub(crate) const MANY: u32 = NONE - 1;
+
+/// A valve at a segment, with what an isolation asks of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touch {
+    pub valve: u32,
+    /// The segment across: `NONE` where it parts nothing, `MANY` where more than two segments meet.
+    pub other: u32,
+    pub closed: bool,
+}
+
+/// Where a segment begins in the two supply trees and in `hanging`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub trees: [u32; 2],
+    pub alone: u32,
+    /// Something feeds it while all valves stand as they are.
+    pub fed: bool,
 }
 
 /// All segments of a network under one set of valves.
@@ -79,9 +103,14 @@ pub struct Segments {
     pub length_m: Vec<f64>,
     pub(crate) sides: Lists,
     pub(crate) around: Lists,
+    /// In the order of `around`.
+    touches: Vec<Touch>,
+    places: Vec<Place>,
     edges: Lists,
     /// Range of each segment, then of each valve, in the supply tree; empty where nothing feeds it.
     range: Vec<[u32; 2]>,
+    /// The same in the tree of the supply that passes as little as it can.
+    other_range: Vec<[u32; 2]>,
     /// Range in `hanging` of what is fed through each segment, then each valve, and through nothing else; of a segment
     /// itself the first. Empty where nothing feeds it.
     alone: Vec<[u32; 2]>,
@@ -219,15 +248,35 @@ impl Segments {
             length_m,
             sides,
             around,
+            touches: Vec::new(),
+            places: Vec::new(),
             edges: members,
             range: Vec::new(),
+            other_range: Vec::new(),
             alone: Vec::new(),
             hanging: Vec::new(),
             doors: Vec::new(),
             spare: Mutex::default(),
         };
+        for s in 0..count as u32 {
+            let touches = new.around.of(s).iter().map(|&valve| {
+                let other = match new.sides.of(valve) {
+                    [_] => NONE,
+                    [a, b] => a ^ b ^ s,
+                    _ => MANY,
+                };
+                Touch { valve, other, closed: new.valves[valve as usize].closed }
+            });
+            new.touches.extend(touches);
+        }
         new.range = new.supply_tree();
+        new.other_range = new.slender_tree();
         (new.alone, new.hanging) = new.lone_supply();
+        let place = |s: usize| {
+            let [from, to] = new.range[s];
+            Place { trees: [from, new.other_range[s][0]], alone: new.alone[s][0], fed: from < to }
+        };
+        new.places = (0..count).map(place).collect();
         for (at, &s) in new.hanging.iter().enumerate() {
             new.doors.extend(new.around.of(s).iter().filter(|v| new.valves[**v as usize].closed).map(|v| (at as u32, *v)));
         }
@@ -250,12 +299,15 @@ impl Segments {
         let [from, to] = self.range[segment as usize];
         from < to
     }
-    /// Its range in the supply tree.
-    pub(crate) fn range(&self, segment: u32) -> [u32; 2] {
-        self.range[segment as usize]
+    pub(crate) fn touches(&self, segment: u32) -> &[Touch] {
+        &self.touches[self.around.range(segment)]
     }
-    pub(crate) fn valve_range(&self, valve: u32) -> [u32; 2] {
-        self.range[self.count + valve as usize]
+    pub(crate) fn place(&self, segment: u32) -> Place {
+        self.places[segment as usize]
+    }
+    /// Ranges of a segment or, counted on, of a valve in the two supply trees.
+    pub(crate) fn ranges(&self, part: u32) -> [[u32; 2]; 2] {
+        [&self.range, &self.other_range].map(|r| r[part as usize])
     }
 
     /// Breadth first from all sources through open valves; segments and valves are its nodes, numbered so that a
@@ -284,6 +336,39 @@ impl Segments {
                     parent[j as usize] = i;
                     order.push(j);
                     queue.push_back(j);
+                }
+            }
+        }
+        ranges(&order, &parent, |_| 1)
+    }
+
+    /// Like [`Segments::supply_tree`], but a way costs the squares of the numbers of valves at the segments it passes: it
+    /// keeps off the large ones, through which most shortest ways lead and which shut most off.
+    fn slender_tree(&self) -> Vec<[u32; 2]> {
+        let all = self.count + self.valves.len();
+        let (mut cost, mut parent) = (vec![u64::MAX; all], vec![NONE; all]);
+        let (mut order, mut done) = (Vec::with_capacity(all), crate::walk::Bits::new(all));
+        let mut queue = crate::walk::Rising::new();
+        for s in (0..self.count as u32).filter(|s| self.sources[*s as usize] > 0) {
+            cost[s as usize] = 0;
+            queue.push_key(0, s);
+        }
+        while let Some((at, i)) = queue.pop() {
+            if !done.set(i) {
+                continue;
+            }
+            order.push(i);
+            let segment = (i as usize) < self.count;
+            for &j in if segment { self.around(i) } else { self.sides(i - self.count as u32) } {
+                let (j, more) = match segment {
+                    true if self.valves[j as usize].closed => continue,
+                    true => (j + self.count as u32, 0),
+                    false => (j, (self.around(j).len() as u64).pow(2)),
+                };
+                if at + more < cost[j as usize] {
+                    cost[j as usize] = at + more;
+                    parent[j as usize] = i;
+                    queue.push_key(at + more, j);
                 }
             }
         }
@@ -351,12 +436,10 @@ impl Segments {
         (alone, hanging)
     }
 
-    /// Range in `hanging` of what is fed through the segment and through nothing else, itself the first.
-    pub(crate) fn alone(&self, segment: u32) -> [u32; 2] {
-        self.alone[segment as usize]
-    }
-    pub(crate) fn valve_alone(&self, valve: u32) -> [u32; 2] {
-        self.alone[self.count + valve as usize]
+    /// Range in `hanging` of what is fed through a segment (itself the first) or, counted on, a valve, and through nothing
+    /// else.
+    pub(crate) fn alone(&self, part: u32) -> [u32; 2] {
+        self.alone[part as usize]
     }
 }
 

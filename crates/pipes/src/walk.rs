@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashSet, VecDeque},
+    collections::{BinaryHeap, HashSet},
 };
 
 /// What a walk follows.
@@ -74,15 +74,25 @@ impl Bits {
     }
 }
 
+/// A node during a walk: not met, met, or left by all its edges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Far,
+    Met,
+    Left,
+}
+
 /// Walks from the nodes, breadth first. `flow` is [`directions`] of the network; not read for `Connected` and `Zone`.
 pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], stops: &Stops) -> Reach {
     let mut out = Reach::default();
-    let (mut seen_nodes, mut seen_edges) = (Bits::new(net.nodes.len()), Bits::new(net.edges.len()));
-    let mut queue: VecDeque<(u32, u32, f64)> = VecDeque::new();
+    let mut state = vec![State::Far; net.nodes.len()];
+    // The nodes that are so many steps away, each with its distance, and those that are one more.
+    let (mut level, mut next_level): (Vec<(u32, f64)>, Vec<(u32, f64)>) = Default::default();
     for &n in starts {
-        if seen_nodes.set(n) {
+        if state[n as usize] == State::Far {
+            state[n as usize] = State::Met;
             out.nodes.push(n);
-            queue.push_back((n, 0, 0.0));
+            level.push((n, 0.0));
         }
     }
     // A zone keeps the pressure class it begins with.
@@ -96,38 +106,49 @@ pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], s
             || (stops.any_valve && net.kind(n) == PointKind::Valve)
             || (direction == Direction::Zone && matches!(net.kind(n), PointKind::Pump | PointKind::Regulator))
     };
-    while let Some((n, hops, distance)) = queue.pop_front() {
-        for step in net.steps(n) {
-            let (edge, other) = (step.edge(), step.other);
-            if seen_edges.has(edge) || (net.is_shut(edge) && !stops.ignore_closed) {
-                continue;
-            }
-            match direction {
-                Direction::Upstream | Direction::Downstream => {
+    let (any_shut, any_stop) = (net.any_shut() && !stops.ignore_closed, stops.any_valve || !stops.closed.is_empty() || net.any_closed());
+    let stoppable = any_stop || direction == Direction::Zone;
+    for hops in 0.. {
+        for (n, distance) in level.drain(..) {
+            state[n as usize] = State::Left;
+            for step in net.steps(n) {
+                let (edge, other) = (step.edge(), step.other);
+                let across = state[other as usize];
+                // What was left took all its edges with it, but for those that it could not walk in that sense.
+                let mut walked = if other == n { step.half().end == 1 } else { across == State::Left };
+                if let Direction::Upstream | Direction::Downstream = direction {
                     let sense = along_flow(step.half(), flow);
-                    if sense == 0 {
+                    if sense != 0 {
+                        if (sense > 0) != (direction == Direction::Downstream) {
+                            continue;
+                        }
+                        walked = false;
+                    } else if !walked && !(any_shut && net.is_shut(edge)) {
                         out.undirected += 1;
-                    } else if (sense > 0) != (direction == Direction::Downstream) {
-                        continue;
                     }
                 }
-                Direction::Zone if other_zone(edge) => continue,
-                _ => {}
-            }
-            seen_edges.set(edge);
-            let far = distance + step.length_m;
-            out.edges.push(edge);
-            out.hops.push(hops);
-            out.distance_m.push(far);
-            out.length_m += step.length_m;
-            if seen_nodes.set(other) {
-                out.nodes.push(other);
-                if blocks(other) {
-                    out.stopped.push(other);
-                } else if stops.max_distance_m.is_none_or(|m| far < m) {
-                    queue.push_back((other, hops + 1, far));
+                if walked || (any_shut && net.is_shut(edge)) || (direction == Direction::Zone && other_zone(edge)) {
+                    continue;
+                }
+                let far = distance + step.length_m;
+                out.edges.push(edge);
+                out.distance_m.push(far);
+                out.length_m += step.length_m;
+                if across == State::Far {
+                    state[other as usize] = State::Met;
+                    out.nodes.push(other);
+                    if stoppable && blocks(other) {
+                        out.stopped.push(other);
+                    } else if stops.max_distance_m.is_none_or(|m| far < m) {
+                        next_level.push((other, far));
+                    }
                 }
             }
+        }
+        out.hops.resize(out.edges.len(), hops);
+        std::mem::swap(&mut level, &mut next_level);
+        if level.is_empty() {
+            break;
         }
     }
     out
@@ -205,14 +226,14 @@ pub struct Way {
 
 /// A queue whose least key never falls (radix heap: Ahuja, Mehlhorn, Orlin & Tarjan 1990): an entry moves to a lower
 /// bucket a few times, by plain copying, where a binary heap compares at every level.
-struct Rising {
+pub(crate) struct Rising {
     last: u64,
     /// By the highest bit in which the key differs from `last`; the first holds those that are equal.
     buckets: [Vec<(u64, u32)>; 65],
 }
 
 impl Rising {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { last: 0, buckets: [const { Vec::new() }; 65] }
     }
     fn bucket(&self, key: u64) -> usize {
@@ -221,11 +242,14 @@ impl Rising {
     /// A length that is not negative; its bits are in the order of its values.
     fn push(&mut self, key: f64, node: u32) {
         // Rounding may put a sum a little below the last one.
-        let key = key.to_bits().max(self.last);
+        self.push_key(key.to_bits().max(self.last), node);
+    }
+    /// Not below the last one that came out.
+    pub fn push_key(&mut self, key: u64, node: u32) {
         let bucket = self.bucket(key);
         self.buckets[bucket].push((key, node));
     }
-    fn pop(&mut self) -> Option<u32> {
+    pub fn pop(&mut self) -> Option<(u64, u32)> {
         if self.buckets[0].is_empty() {
             let full = self.buckets.iter().position(|b| !b.is_empty())?;
             let mut moved = std::mem::take(&mut self.buckets[full]);
@@ -236,20 +260,22 @@ impl Rising {
             }
             self.buckets[full] = moved;
         }
-        self.buckets[0].pop().map(|e| e.1)
+        self.buckets[0].pop()
     }
 }
 
-/// The shortest way between two nodes; `None` when there is none. A* with the straight distance as its bound.
+/// The shortest way between two nodes; `None` when there is none. A* with the straight distance and the landmarks as its bound.
 pub fn shortest(net: &Network, from: u32, to: u32, stops: &Stops) -> Option<Way> {
     let blocked = |n: u32| n != from && n != to && !stops.ignore_closed && (net.is_closed(n) || stops.closed.contains(&n));
     // Length of the way to each node, and the edge by which it comes.
     let mut best = vec![(f64::INFINITY, NONE); net.nodes.len()];
     let mut done = Bits::new(net.nodes.len());
     let mut queue = Rising::new();
+    let landmarks = net.landmarks();
+    let goal = *landmarks.of(to);
     best[from as usize].0 = 0.0;
     queue.push(0.0, from);
-    while let Some(n) = queue.pop() {
+    while let Some((_, n)) = queue.pop() {
         if n == to {
             break;
         }
@@ -262,7 +288,7 @@ pub fn shortest(net: &Network, from: u32, to: u32, stops: &Stops) -> Option<Way>
             let known = &mut best[step.other as usize];
             if next < known.0 && (stops.ignore_closed || !net.is_shut(step.edge())) {
                 *known = (next, step.edge());
-                queue.push(next + net.least_m(step.other, to), step.other);
+                queue.push(next + net.least_m(step.other, to).max(landmarks.least_m(step.other, &goal)), step.other);
             }
         }
     }
