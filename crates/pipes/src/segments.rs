@@ -4,8 +4,9 @@
 //! when all valves are closed (Walski 1993, "Water distribution valve topology for reliability analysis"); segments
 //! and valves are a second, smaller graph. Over it stands the tree of the shortest supply, in steps from a source:
 //! with the nodes numbered so that every subtree is one range, whether a part hangs on something that is shut is two
-//! comparisons; beside it a second one that keeps off large segments, for what the first loses. A third tree says what hangs on a part alone: with it gone nothing else can feed them. So an isolation
-//! costs what it shuts and what it tells, not what the network holds.
+//! comparisons; beside it a second one that keeps off large segments, for what the first loses. A third tree says what
+//! hangs on a part alone: with it gone nothing else can feed them. So an isolation costs what it shuts and what it tells,
+//! not what the network holds.
 
 use crate::network::{NONE, Network, PointKind};
 use std::{collections::VecDeque, sync::Mutex};

@@ -48,6 +48,7 @@ pub fn hazen_williams(material: &str) -> f64 {
 
 #[derive(Debug, Clone, Default)]
 struct NodeData {
+    row: i64,
     elevation_m: f64,
     demand_lps: f64,
     pattern: Option<String>,
@@ -57,6 +58,7 @@ struct NodeData {
 
 #[derive(Debug, Clone)]
 struct LinkData {
+    row: i64,
     length_m: f64,
     diameter_mm: f64,
     roughness: Option<f64>,
@@ -74,6 +76,8 @@ pub struct Model {
     pub notes: Vec<String>,
     nodes: Vec<NodeData>,
     links: Vec<LinkData>,
+    /// As the file has them: the solver gives its own results then, to the last digit that the order of rows decides.
+    order: [Vec<u32>; 2],
     /// Id in the file for each node and link.
     pub(crate) node_ids: Vec<String>,
     pub(crate) link_ids: Vec<String>,
@@ -110,8 +114,9 @@ impl Model {
         let mut new = Self {
             imported: false,
             notes: Vec::new(),
-            nodes: vec![NodeData::default(); net.nodes.len()],
+            nodes: vec![NodeData { row: i64::MAX, ..NodeData::default() }; net.nodes.len()],
             links: Vec::with_capacity(net.edges.len()),
+            order: Default::default(),
             node_ids: Vec::new(),
             link_ids: Vec::new(),
             patterns: BTreeMap::new(),
@@ -154,6 +159,7 @@ impl Model {
         for (i, e) in net.edges.iter().enumerate() {
             let row = net.pipe(i as u32);
             let mut data = features.remove(&(i as u32)).unwrap_or(LinkData {
+                row: i64::MAX,
                 length_m: e.length_m,
                 diameter_mm: row.diameter_m * 1000.0,
                 roughness: None,
@@ -186,6 +192,9 @@ impl Model {
         if !new.imported {
             new.assume(view, net, assume)?;
         }
+        new.order = [net.nodes.len(), net.edges.len()].map(|n| (0..n as u32).collect());
+        new.order[0].sort_by_key(|n| new.nodes[*n as usize].row);
+        new.order[1].sort_by_key(|e| new.links[*e as usize].row);
         new.node_ids = ids(net.nodes.iter().map(|n| n.id.as_ref().map(|i| i.as_str())), "n");
         new.link_ids = ids((0..net.edges.len() as u32).map(|e| Some(net.pipe(e).id.as_str())), "p");
         Ok(new)
@@ -197,6 +206,7 @@ impl Model {
         self.imported = true;
         let number = |name: &str| f.number(layer, name).filter(|v| v.is_finite());
         let data = &mut self.nodes[n as usize];
+        data.row = row(layer, f);
         data.elevation_m = number("elevation_m").unwrap_or(0.0);
         data.demand_lps = number("base_demand_lps").unwrap_or(0.0);
         data.pattern = text("pattern").map(str::to_owned);
@@ -293,18 +303,19 @@ impl Model {
         keep_node: &dyn Fn(u32) -> bool,
         keep_link: &dyn Fn(u32) -> bool,
     ) -> std::fmt::Result {
-        let nodes = || (0..net.nodes.len() as u32).filter(|n| keep_node(*n)).map(|n| (&self.node_ids[n as usize], &self.nodes[n as usize]));
+        let nodes =
+            || self.order[0].iter().copied().filter(|n| keep_node(*n)).map(|n| (&self.node_ids[n as usize], &self.nodes[n as usize]));
         let kept: std::collections::HashSet<&str> = nodes().map(|n| n.0.as_str()).collect();
         let m = self.length_m;
         // A default pattern may be named and not be there: then the demand is even.
         let pattern = |n: &NodeData| n.pattern.as_deref().filter(|p| self.patterns.contains_key(*p)).unwrap_or_default().to_owned();
         out.push_str("[JUNCTIONS]\n");
         for (id, n) in nodes().filter(|(_, n)| !n.reservoir && n.tank.is_none()) {
-            writeln!(out, "{id} {} {} {}", n.elevation_m / m, n.demand_lps / self.flow_lps, pattern(n))?;
+            writeln!(out, "{id} {} {} {}", In(n.elevation_m, m), In(n.demand_lps, self.flow_lps), pattern(n))?;
         }
         out.push_str("[RESERVOIRS]\n");
         for (id, n) in nodes().filter(|(_, n)| n.reservoir) {
-            writeln!(out, "{id} {} {}", n.elevation_m / m, pattern(n))?;
+            writeln!(out, "{id} {} {}", In(n.elevation_m, m), pattern(n))?;
         }
         let raw = |section: &str| self.sections.get(section).into_iter().flatten();
         let about_kept = |l: &&String| l.split(' ').next().is_some_and(|id| kept.contains(id));
@@ -316,7 +327,7 @@ impl Model {
             }
         }
         raw("TANKS").filter(about_kept).try_for_each(|l| writeln!(out, "{l}"))?;
-        let links = |kind: LinkKind| (0..net.edges.len() as u32).filter(move |e| keep_link(*e) && net.pipe(*e).kind == kind);
+        let links = |kind: LinkKind| self.order[1].iter().copied().filter(move |e| keep_link(*e) && net.pipe(*e).kind == kind);
         let ends = |e: u32| net.edges[e as usize].ends.map(|n| self.node_ids[n as usize].as_str());
         out.push_str("[PIPES]\n");
         for e in links(LinkKind::Pipe) {
@@ -326,8 +337,8 @@ impl Model {
                 out,
                 "{} {a} {b} {} {} {rough} {} {status}",
                 self.link_ids[e as usize],
-                l.length_m / m,
-                l.diameter_mm / self.diameter_mm,
+                In(l.length_m, m),
+                In(l.diameter_mm, self.diameter_mm),
                 l.minor_loss
             )?;
         }
@@ -343,7 +354,7 @@ impl Model {
                 out,
                 "{} {a} {b} {} {}",
                 self.link_ids[e as usize],
-                l.diameter_mm / self.diameter_mm,
+                In(l.diameter_mm, self.diameter_mm),
                 l.setting.as_deref().unwrap_or("TCV 0")
             )?;
         }
@@ -392,16 +403,32 @@ impl Model {
     }
 }
 
+/// A value in the file's unit. Thirteen digits give back the number that the file has: there and back costs the last ones,
+/// and by them alone a solver's heads differ where no equation holds them.
+struct In(f64, f64);
+
+impl std::fmt::Display for In {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.1 == 1.0 { write!(f, "{}", self.0) } else { write!(f, "{:.12e}", self.0 / self.1) }
+    }
+}
+
 fn is_object(word: &str) -> bool {
     ["LINK", "NODE", "PIPE", "PUMP", "VALVE", "JUNCTION", "JUNC", "TANK", "RESERVOIR", "RESERV"]
         .iter()
         .any(|w| word.eq_ignore_ascii_case(w))
 }
 
+/// Line in the model's file; what it does not name comes behind.
+fn row(layer: &Layer, f: &Feature) -> i64 {
+    f.number(layer, "model_row").filter(|n| n.is_finite()).map_or(i64::MAX, |n| n as i64)
+}
+
 fn link_data(layer: &Layer, f: &Feature) -> LinkData {
     let text = |name: &str| f.text(layer, name).filter(|t| !t.is_empty()).map(str::to_owned);
     let number = |name: &str| f.number(layer, name).filter(|v| v.is_finite());
     LinkData {
+        row: row(layer, f),
         length_m: 0.0,
         diameter_mm: number("dn_mm").unwrap_or(0.0),
         roughness: number("roughness"),

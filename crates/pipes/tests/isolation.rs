@@ -419,6 +419,86 @@ fn the_shortest_way_in_any_network_is_as_short_as_bellman_ford_says() {
 }
 
 #[test]
+fn walks_take_every_edge_that_a_fixpoint_takes_once_and_in_the_order_of_steps() {
+    use strata_pipes::{
+        joining::{Builder, Joining, PointRow},
+        network::PointKind,
+        pipe::Class,
+        walk::{Direction, reach},
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(14);
+    let (mut loops, mut undirected, mut stopped) = (0, 0, 0);
+    for round in 0..600 {
+        let n = rng.random_range(1..20usize);
+        let mut b = Builder::new(Joining::of(Class::Js));
+        for i in 0..n {
+            let valve = rng.random_bool(0.2);
+            let kind = if valve { PointKind::Valve } else { PointKind::Tee };
+            let row = PointRow::new(kind, [i as f64 * 10.0, 0.0, 0.0]);
+            b.point(format!("n{i}").as_str().into(), PointRow { closed: valve && rng.random_bool(0.5), ..row });
+        }
+        // Pipes between the same points, and some from a point to itself.
+        for i in 0..rng.random_range(n..3 * n + 2) {
+            let [x, y] = [0; 2].map(|_| rng.random_range(0..n));
+            let mut row = common::graph::row(&format!("p{i}"), [&format!("n{x}"), &format!("n{y}")]);
+            row.closed = rng.random_bool(0.1);
+            b.pipe(row, &[[x as f64 * 10.0, 0.0, 0.0], [y as f64 * 10.0, 1.0, 0.0]]);
+        }
+        let net = b.finish();
+        let flow: Vec<i8> = net.edges.iter().map(|_| rng.random_range(-1..=1)).collect();
+        let direction = [Direction::Connected, Direction::Upstream, Direction::Downstream][round % 3];
+        let stops = Stops { ignore_closed: rng.random_bool(0.3), any_valve: rng.random_bool(0.2), ..Stops::default() };
+        let start = rng.random_range(0..net.nodes.len() as u32);
+        let found = reach(&net, &[start], direction, &flow, &stops);
+        let stands = |n: u32| {
+            let node = &net.nodes[n as usize];
+            n != start && ((node.closed && !stops.ignore_closed) || (stops.any_valve && node.kind == PointKind::Valve))
+        };
+        // Steps to each node, by as many rounds over the table as there are nodes.
+        let passes = |e: usize, k: usize| {
+            let sense = if k == 0 { flow[e] } else { -flow[e] };
+            let with = match direction {
+                Direction::Downstream => sense >= 0,
+                Direction::Upstream => sense <= 0,
+                _ => true,
+            };
+            with && (stops.ignore_closed || !net.edges[e].closed)
+        };
+        let mut steps = vec![usize::MAX; net.nodes.len()];
+        steps[start as usize] = 0;
+        for _ in 0..net.nodes.len() {
+            for (e, edge) in net.edges.iter().enumerate() {
+                for k in [0, 1] {
+                    let [a, b] = [edge.ends[k], edge.ends[1 - k]];
+                    if steps[a as usize] != usize::MAX && !stands(a) && passes(e, k) {
+                        steps[b as usize] = steps[b as usize].min(steps[a as usize] + 1);
+                    }
+                }
+            }
+        }
+        let at = |n: u32| if stands(n) { usize::MAX } else { steps[n as usize] };
+        let hops: Vec<usize> = (0..net.edges.len())
+            .map(|e| [0, 1].into_iter().filter(|k| passes(e, *k)).map(|k| at(net.edges[e].ends[k])).min().unwrap_or(usize::MAX))
+            .collect();
+        let wanted: BTreeSet<u32> = (0..net.edges.len() as u32).filter(|e| hops[*e as usize] != usize::MAX).collect();
+        assert_eq!(found.edges.iter().copied().collect::<BTreeSet<u32>>(), wanted, "{round}");
+        assert_eq!((found.edges.len(), found.hops.len(), found.distance_m.len()), (wanted.len(), wanted.len(), wanted.len()));
+        assert!(found.edges.iter().zip(&found.hops).all(|(e, h)| hops[*e as usize] == *h as usize) && found.hops.is_sorted());
+        let met: BTreeSet<u32> = (0..net.nodes.len() as u32).filter(|n| steps[*n as usize] != usize::MAX).collect();
+        assert_eq!((found.nodes.len(), found.nodes.iter().copied().collect::<BTreeSet<u32>>()), (met.len(), met.clone()));
+        assert_eq!(found.stopped.iter().copied().collect::<BTreeSet<u32>>(), met.iter().copied().filter(|n| stands(*n)).collect());
+        let free = wanted.iter().filter(|e| direction != Direction::Connected && flow[**e as usize] == 0).count();
+        assert_eq!(found.undirected, free);
+        let length: f64 = wanted.iter().map(|e| net.edges[*e as usize].length_m).sum();
+        assert!((found.length_m - length).abs() < 1e-6);
+        loops += wanted.iter().filter(|e| net.edges[**e as usize].ends[0] == net.edges[**e as usize].ends[1]).count();
+        undirected += free;
+        stopped += found.stopped.len();
+    }
+    assert!(loops > 50 && undirected > 100 && stopped > 50, "{loops} {undirected} {stopped}");
+}
+
+#[test]
 fn a_burst_in_the_district_names_valves_users_and_hydrants() {
     let (city, layers) = City::district(42);
     let worst = city.ask(&SEGMENTS, json!({ "class": "JS", "limit": 5 })).unwrap();

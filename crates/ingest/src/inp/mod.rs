@@ -155,7 +155,9 @@ impl Network<'_> {
             };
             let mut p = [[xy[0], xy[1], n.z]];
             self.place.points(&mut p);
-            let f = feature(&self.points, &n.id, Geometry::Point(p[0]), n.values, out);
+            let mut values = n.values;
+            values.push(("model_row", (n.line as i64).into()));
+            let f = feature(&self.points, &n.id, Geometry::Point(p[0]), values, out);
             if out.put(&self.points, f, || place)? {
                 standing.insert(n.id, (n.z, xy));
             }
@@ -180,7 +182,9 @@ impl Network<'_> {
             plan.push(b.1);
             let mut axis = drape(&plan, l.axis[0].unwrap_or(a.0), l.axis[1].unwrap_or(b.0));
             self.place.points(&mut axis);
-            let f = feature(&self.pipes, &l.id, Geometry::LineString(axis), l.values, out);
+            let mut values = l.values;
+            values.push(("model_row", (l.line as i64).into()));
+            let f = feature(&self.pipes, &l.id, Geometry::LineString(axis), values, out);
             out.put(&self.pipes, f, || place)?;
         }
         Ok(())
@@ -254,6 +258,11 @@ fn tried<T>(r: &Record, section: &str, read: impl FnOnce(&Record) -> Result<T, R
     read(r).map_err(|e| (r.id().to_owned(), format!("[{section}] line {}", r.line), e))
 }
 
+/// A solver's rounding depends on the order of its rows.
+fn row() -> Field {
+    extra("model_row", FieldKind::Int, "模型行号", "Line of the model's file", "")
+}
+
 fn link_fields() -> Vec<Field> {
     use FieldKind::{Float, Int, Text};
     vec![
@@ -265,12 +274,14 @@ fn link_fields() -> Vec<Field> {
         extra("setting", Text, "设定", "Setting of a pump or valve, as the file has it", ""),
         extra("barrels", Int, "孔数", "Barrels", ""),
         extra("section", Text, "断面", "Section as the file has it", ""),
+        row(),
     ]
 }
 
 fn node_fields() -> Vec<Field> {
     use FieldKind::{Float, Text};
     vec![
+        row(),
         extra("node_kind", Text, "节点类型", "Kind of node", ""),
         extra("elevation_m", Float, "高程", "Elevation", "m"),
         extra("base_demand_lps", Float, "基本需水量", "Base demand", "l/s"),
