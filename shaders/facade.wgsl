@@ -61,7 +61,7 @@ fn opening(x: f32, x0: f32, x1: f32, wx: f32, period_x: f32, y: f32, y0: f32, y1
 // Light of the room of 2^`doubling` bays that a bay belongs to; 0 where nobody is.
 fn room(seed: u32, level: f32, bay: f32, side: u32, doubling: f32, share: f32) -> f32 {
     let cell = u32(floor(bay / exp2(doubling))) + side * 977u + u32(doubling) * 7919u;
-    return select(0.0, 0.45 + 0.55 * hash3(seed, u32(level) + 9u, cell), hash3(seed, u32(level), cell) < share);
+    return select(0.0, 0.35 + 0.65 * hash3(seed, u32(level) + 9u, cell), hash3(seed, u32(level), cell) < share);
 }
 
 fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32, n: vec3f) -> Dress {
@@ -237,7 +237,7 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     let busy = clamp(share * (0.55 + 0.9 * hash3(f.seed, u32(level), 61u)), 0.0, 1.0);
     let lamps = mix(room(f.seed, level, bi, side, floor(doubling), busy), room(f.seed, level, bi, side, floor(doubling) + 1.0, busy), fract(doubling));
     // Lamps too small to be resolved seem brighter than their share of the wall.
-    d.glow += warmth * window * mix(share * 0.725, lamps, floors_seen) * frame.sun_colour.w * mix(2.1, 1.15, fine);
+    d.glow += warmth * window * mix(share * 0.725, lamps, floors_seen) * frame.sun_colour.w * mix(1.5, 0.40 + 0.30 * y / storey, fine);
 
     // Foot, eaves and corners hold less sky; where occlusion is drawn it says so itself.
     d.ao = mix(mix(0.62, 0.92, frame.eye.w), 1.0, smoothstep(0.0, 3.2, uv.y)) * mix(mix(0.85, 1.0, frame.eye.w), 1.0, smoothstep(0.0, 1.0, tall - uv.y));
@@ -268,14 +268,17 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         let fresnel = 0.07 + 0.93 * pow(1.0 - clamp(abs(dot(view, m)), 0.0, 1.0), 5.0);
         let strength = select(0.55, 1.0, f.kind == USE_OFFICE) * mix(fresnel, 0.30, select(0.15, 0.50, f.kind == USE_OFFICE));
         // Low rays meet the houses across the street, not the sky.
-        let seen = mix(sky_towards(mirrored) * 0.42, sky_towards(mirrored), smoothstep(-0.05, 0.30, mirrored.z));
+        var seen = mix(sky_towards(mirrored) * 0.42, sky_towards(mirrored), smoothstep(-0.05, 0.30, mirrored.z));
+        // At night the panes hold the lit town around them.
+        seen += street_light() * 0.085 * exp(-abs(mirrored.z) * 2.5);
         c += seen * strength * d.glass * mix(0.6, 1.0, d.ao);
         let glint = pow(max(dot(mirrored, frame.sun.xyz), 0.0), 220.0);
         c += frame.sun_colour.rgb * glint * d.glass * 0.7 * in_sun;
     }
     c *= crease(distance, min(v.uv.x, size.x - v.uv.x), wx);
-    // Street light washes the foot of the walls at night.
-    c += d.albedo * srgb(255.0, 190.0, 120.0) * frame.ambient.w * 0.22 * exp(-max(v.uv.y, 0.0) / 6.0);
+    // Street light washes the foot of the walls at night, and some of it reaches far up.
+    let up = max(v.uv.y, 0.0);
+    c += d.albedo * street_light() * (0.22 * exp(-up / 6.0) + 0.05 * exp(-up / 40.0));
     c += d.glow;
     brightened(diffuse, c);
     return matter(c, n, v.pos, f, v.clip.xy);

@@ -193,6 +193,11 @@ var<private> from_sky: f32 = 1.0;
 // What of the sun's beam reached the point that was lit last: a shader for a slow adapter asks once.
 var<private> in_sun: f32 = 0.0;
 
+// Of the lamps along the streets, by night.
+fn street_light() -> vec3f {
+    return srgb(255.0, 190.0, 120.0) * frame.ambient.w;
+}
+
 fn lit(albedo: vec3f, n: vec3f, pos: vec3f, ao: f32) -> vec3f {
     let ndl = max(dot(n, frame.sun.xyz), 0.0);
     var s = 0.0;

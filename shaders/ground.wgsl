@@ -32,7 +32,7 @@ fn bare(row: u32) -> Feature {
     }
     let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.12);
     c = mix(c, vec3f(0.74, 0.77, 0.82), snow * 0.75);
-    return matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy);
+    return matter(lit(c, n, v.pos, 1.0) + c * street_light() * 0.018, n, v.pos, f, v.clip.xy);
 }
 
 @fragment fn fs_road(v: Vertex) -> @location(0) vec4f {
@@ -100,7 +100,7 @@ fn bare(row: u32) -> Feature {
     let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
     var light = lit(c, n, v.pos, 0.95);
     let diffuse = light;
-    light += c * srgb(255.0, 196.0, 128.0) * frame.ambient.w * (0.06 + 0.62 * pool);
+    light += c * street_light() * (0.06 + 0.62 * pool);
     brightened(diffuse, light);
     return matter(light, n, v.pos, f, v.clip.xy);
 }
@@ -151,7 +151,7 @@ fn bare(row: u32) -> Feature {
         c *= 0.88 + 0.24 * g;
         let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.16);
         c = mix(c, vec3f(0.74, 0.77, 0.82), snow * 0.8);
-        return matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy);
+        return matter(lit(c, n, v.pos, 1.0) + c * street_light() * 0.02, n, v.pos, f, v.clip.xy);
     }
     let paper = vec3f(242.0, 239.0, 232.0) / 255.0;
     let swatch = mix(paper, f.colour.rgb, 0.7);
@@ -184,7 +184,7 @@ fn bare(row: u32) -> Feature {
     }
     leaf = mix(leaf, srgb(142.0, 128.0, 114.0), winter);
     leaf *= 0.82 + 0.30 * noise(v.plan.xy * 1.4 + v.plan.z);
-    return matter(lit(leaf, n, v.pos, 0.75 + 0.25 * n.z), n, v.pos, f, v.clip.xy);
+    return matter(lit(leaf, n, v.pos, 0.75 + 0.25 * n.z) + leaf * street_light() * 0.05, n, v.pos, f, v.clip.xy);
 }
 
 @fragment fn fs_plain(v: Vertex) -> @location(0) vec4f {

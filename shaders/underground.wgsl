@@ -112,11 +112,21 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
     return vec4f(chosen(c, n, v.pos, f), 0.0);
 }
 
-// Control lines in the colour of their kind, data as land use is.
+// Control lines in the colour of their kind, data as land use is; a pixel of paper at both sides parts them from it.
 @fragment fn fs_line(v: Vertex) -> @location(0) vec4f {
+    let w = max(fwidth(v.uv.x), 1e-4);
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
-    return vec4f(chosen(linear(f.colour.rgb), vec3f(0.0, 0.0, 1.0), v.pos, f), 0.0);
+    let core = band(abs(v.uv.x), -1.0, max(v.uv.z * 0.5 - w, w), w);
+    let c = mix(vec3f(242.0, 239.0, 232.0) / 255.0, f.colour.rgb, core);
+    return vec4f(chosen(linear(c), vec3f(0.0, 0.0, 1.0), v.pos, f), 0.0);
+}
+
+// Outlines of parcels, where parcels are drawn as data.
+@fragment fn fs_border(v: Vertex) -> @location(0) vec4f {
+    let f = bare(v.row);
+    if unseen(v.pos, f, v.clip.xy) { discard; }
+    return vec4f(srgb(68.0, 81.0, 94.0), 0.0);
 }
 
 // Walls of the excavation: black soil over loess with its hatch, a line each metre, a staff at both ends of each wall, the

@@ -27,6 +27,8 @@ fn rotated(v: vec3f, q: vec4f) -> vec3f {
 const ROLE_WALL: i32 = 1;
 const ROLE_MASSING: i32 = 3;
 const ROLE_PIPE: i32 = 7;
+const ROLE_LINE: i32 = 13;
+const ROLE_BORDER: i32 = 15;
 // Least half width of a tube, px: trunks 2.5 px across, branches 1.5.
 fn pipe_least(radius_m: f32) -> f32 {
     return select(0.75, 1.25, radius_m > 0.10);
@@ -51,10 +53,15 @@ fn placed(v: VertexIn) -> Vertex {
         let corner = select(1.0, 1.4142, (f.bits & 64u) != 0u);
         out.pos += out.normal * (max(px_m * pipe_least(v.uv.z) - v.uv.z, 0.0) + px_m * CASING_PX) * corner;
     }
+    if role == ROLE_LINE || role == ROLE_BORDER {
+        // Lines of a plan likewise: 4 px with their casing, a parcel's outline 1 px.
+        let px_m = max(dot(out.pos, frame.forward.xyz), frame.misc.w) * frame.misc.z;
+        out.pos += out.normal * max(px_m * select(2.0, 0.5, role == ROLE_BORDER) - v.uv.z * 0.5, 0.0);
+    }
     out.plan = vec3f(draw.world.xy + p.xy, draw.params.w + p.z);
     out.clip = frame.clip * vec4f(out.pos, 1.0);
     // With reversed infinite depth z is a constant: a factor moves the surface along the ray.
-    out.clip.z *= 1.0 + draw.world.z;
+    out.clip.z *= 1.0 + draw.world.z + select(0.0, 0.0003 * v.uv.w, role == ROLE_LINE);
     if !there { out.clip = vec4f(2.0, 2.0, 2.0, 1.0); }
     return out;
 }

@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 use strata_tests::{
-    Server, district,
-    picture::{Difference, Rgb, difference},
-    repository, scratch, strata_ok,
+    Server, district, judge,
+    picture::{Difference, Rgb, apart_in_the_mean, difference},
+    repository, scratch, server, strata_ok,
 };
 
 pub const SCENES: [&str; 10] = [
@@ -123,6 +123,29 @@ fn a_small_change_is_caught() {
     assert!(d.share < 0.03, "{:.4}", d.share);
 }
 
+/// One renderer: the page's canvas in a browser and the program's picture of the same scene, on two software adapters.
+#[test]
+fn page_and_program_draw_the_same() {
+    const BOTH: [&str; 5] = ["01-city-day", "02-street-facades", "05-landuse", "06-terrain", "07-xray"];
+    let (s, out) = (server(), scratch("agree"));
+    let seen = judge("agree.mjs", &[&[s.url.as_str(), &s.token, out.to_str().expect("UTF-8")][..], &BOTH].concat());
+    assert_eq!(seen["errors"], serde_json::json!([]), "{seen}");
+    for name in BOTH {
+        assert_eq!(seen["ready"][name], true, "{name}: {seen}");
+        let size = format!("{}x{}", seen["sizes"][name][0], seen["sizes"][name][1]);
+        let native = out.join(format!("{name}-native.png"));
+        strata_ok(&["shot", district().to_str().expect("UTF-8"), name, "-o", native.to_str().expect("UTF-8"), "--size", &size]);
+        let (page, program) = (Rgb::read(&out.join(format!("{name}.png"))), Rgb::read(&native));
+        let (apart, d) = (apart_in_the_mean(&page, &program), difference(&page, &program));
+        println!("{name}, {size}: ΔE {apart:.2} in the worst block, {:.2} % of the pixels differ by themselves", d.share * 100.0);
+        // Two adapters round edges and far trees each in its way; nothing else may differ.
+        if apart > 2.5 || d.share > 0.05 {
+            d.shown_on(&page).write(&out.join(format!("{name}-diff.png")));
+            panic!("{name}: ΔE {apart:.1} in the worst block, {:.2} % of the pixels differ; see {}", d.share * 100.0, out.display());
+        }
+    }
+}
+
 /// A water main at the crossing of the x-ray picture.
 fn water_main(server: &Server) -> String {
     let found = server.json("/ogc/collections/pipes/items?bbox=125.3186,43.8758,125.3192,43.8763&limit=200");
@@ -176,4 +199,6 @@ fn the_yardstick_knows_rounding_from_change() {
     let shade = with(&|_, _| Some([197, 191, 179]));
     assert!(!difference(&plain, &shade).tolerated(), "another light over all");
     assert_eq!(difference(&line, &line).share, 0.0);
+    assert!(apart_in_the_mean(&plain, &noisy) < 2.5, "noise of two steps");
+    assert!(apart_in_the_mean(&plain, &line) > 2.5 && apart_in_the_mean(&plain, &shade) > 2.5, "a line, another light");
 }

@@ -75,6 +75,18 @@ pub fn hue_deg(c: [u8; 3]) -> Option<f32> {
     Some((h * 60.0).rem_euclid(360.0))
 }
 
+/// The largest distance (ΔE) between the mean colours of the same 24 × 24 px: blind to how an edge is rounded, not to what is there,
+/// how it is lit or where it stands.
+pub fn apart_in_the_mean(a: &Rgb, b: &Rgb) -> f32 {
+    assert_eq!((a.width, a.height), (b.width, b.height), "pictures of one size");
+    let mean = |p: &Rgb, x: usize, y: usize| {
+        let of = |k: usize| (0..576).map(|i| f32::from(p.at(x * 24 + i % 24, y * 24 + i / 24)[k])).sum::<f32>() / 576.0;
+        lab([0, 1, 2].map(|k| of(k).round() as u8))
+    };
+    let blocks = (0..a.height / 24).flat_map(|y| (0..a.width / 24).map(move |x| (x, y)));
+    blocks.map(|(x, y)| delta_e(mean(a, x, y), mean(b, x, y))).fold(0.0, f32::max)
+}
+
 /// How far a picture is from its reference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {

@@ -120,6 +120,13 @@ impl<'a> Shown<'a> {
     }
     pub(crate) fn feature(&self, at: At) -> Result<Feature, EngineError> {
         let fields = self.given.as_ref().map_or(&self.fields, |(_, fields)| fields);
+        if let (At::Segment(r), Some(s)) = (at, self.segment()) {
+            // Its place among the batches is looked up once.
+            let (row, texts) = (s.row(r), &mut *self.texts.borrow_mut());
+            let value = |&k: &usize| self.state.columns[k].map_or(Value::Null, |column| row.value(column, texts));
+            let attributes = fields.iter().map(value).collect();
+            return Ok(Feature { id: row.id().into(), geometry: row.geometry()?, valid: s.index.row(r).valid, attributes });
+        }
         Ok(Feature {
             id: self.id(at),
             geometry: self.geometry(at)?,

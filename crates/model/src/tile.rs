@@ -31,21 +31,31 @@ impl TileId {
         let b = self.bounds_mercator_m();
         Bounds2 { min: geographic_from_mercator(b.min), max: geographic_from_mercator(b.max) }
     }
-    /// Box in the working frame that covers the tile grown by `buffer` (share of its side): the corners and
-    /// edge middles are projected, so for city-sized tiles the cover is exact to the bow of an edge.
+    /// Box in the working frame that covers the tile grown by `buffer` (share of its side): nine points of each edge
+    /// are projected, so for city-sized tiles the cover is exact to the bow of an edge between two of them.
     /// For tiles far larger than the CRS's area of use the answer is the box of what could be projected.
     pub fn bounds_working(self, frame: &WorkingFrame, buffer: f64) -> Result<Bounds2, ModelError> {
         let b = self.bounds_mercator_m().grown(self.size_mercator_m() * buffer);
-        let mut out = Bounds2::EMPTY;
-        let mut last = None;
-        for i in 0..=8 {
-            for j in 0..=8 {
-                let m = [b.min[0] + (b.max[0] - b.min[0]) * f64::from(i) / 8.0, b.min[1] + (b.max[1] - b.min[1]) * f64::from(j) / 8.0];
-                match frame.working_from_geographic(geographic_from_mercator(m)) {
-                    Ok(p) if p.iter().all(|v| v.is_finite()) => out.extend(p),
-                    Ok(_) => {}
-                    Err(e) => last = Some(e),
-                }
+        let (mut out, mut last, mut whole) = (Bounds2::EMPTY, None, true);
+        let mut reach = |i: i32, j: i32| {
+            let m = [b.min[0] + (b.max[0] - b.min[0]) * f64::from(i) / 8.0, b.min[1] + (b.max[1] - b.min[1]) * f64::from(j) / 8.0];
+            match frame.working_from_geographic(geographic_from_mercator(m)) {
+                Ok(p) if p.iter().all(|v| v.is_finite()) => out.extend(p),
+                Ok(_) => whole = false,
+                Err(e) => (last, whole) = (Some(e), false),
+            }
+            whole
+        };
+        let mut edge = true;
+        for k in 0..8 {
+            for (i, j) in [(k, 0), (8, k), (8 - k, 8), (0, 8 - k)] {
+                edge = reach(i, j);
+            }
+        }
+        // Where all of the edge has an image, the image of the inside lies within it.
+        if !edge {
+            for (i, j) in (1..8).flat_map(|i| (1..8).map(move |j| (i, j))) {
+                reach(i, j);
             }
         }
         match last {

@@ -64,7 +64,7 @@ impl Renderer {
             .chain(pit.map(|h| (h, 1.0)))
             .filter_map(|(h, fade)| Some((self.tiles.get(&h)?, fade)))
             .flat_map(|(t, fade)| t.meshes.iter().map(move |m| (t, m, fade)))
-            .filter(|(_, m, _)| !lid(m))
+            .filter(|(_, m, _)| !lid(m) && (look.drape || m.role != Role::Border))
             .collect();
         let mut draws = vec![0u8; (STRIDE as usize) * list.len().max(1)];
         // Around each mesh, eye as origin.
@@ -149,8 +149,9 @@ impl Renderer {
             });
             pass.set_pipeline(&self.pipelines.metres);
             pass.set_bind_group(0, frame_group, &[0]);
-            // Bare crowns hide little.
-            let matter = |role: Role| !under(role) && (role != Role::TreeCrown || look.leaves > 0.5);
+            // Bare crowns hide little, and what is only painted on the ground lies where the ground does.
+            let painted = |role: Role| matches!(role, Role::Parcel | Role::Border | Role::Line);
+            let matter = |role: Role| !under(role) && !painted(role) && (role != Role::TreeCrown || look.leaves > 0.5);
             let mut measured: Vec<usize> = above.iter().copied().filter(|&k| matter(list[k].1.role) && Some(k) != pit_number).collect();
             measured.sort_unstable();
             for run in runs(&list, measured.into_iter()) {
@@ -371,6 +372,7 @@ fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32, fade:
     // detail of the ground differ by more than a drape's lift.
     let nearer = match role {
         Role::Parcel => 0.0010,
+        Role::Border => 0.0012,
         Role::Water => 0.0013,
         Role::Road => 0.0018,
         Role::Rail | Role::Line => 0.0024,

@@ -63,11 +63,12 @@ fn entry(role: Role) -> &'static str {
         Role::TreeCrown => "fs_tree",
         Role::Well | Role::Fitting => "fs_well",
         Role::Line => "fs_line",
+        Role::Border => "fs_border",
         Role::TreeTrunk | Role::Rail | Role::Other => "fs_plain",
     }
 }
 
-const ENTRIES: [&str; 12] = [
+const ENTRIES: [&str; 13] = [
     "fs_terrain",
     "fs_wall",
     "fs_roof",
@@ -80,6 +81,7 @@ const ENTRIES: [&str; 12] = [
     "fs_plain",
     "fs_well",
     "fs_line",
+    "fs_border",
 ];
 
 impl Pipelines {

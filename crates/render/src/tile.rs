@@ -164,7 +164,7 @@ pub(crate) fn under(role: Role) -> bool {
 
 /// Closed bodies of a house or a block, dressed apart but cast and measured alike.
 fn body(p: &Primitive) -> bool {
-    p.instances.is_empty() && matches!(p.role, Some(Role::Wall | Role::Roof | Role::Massing))
+    p.instances.is_empty() && matches!(p.role, Some(Role::Wall | Role::Roof | Role::Massing | Role::Other))
 }
 
 /// Triangles of a mesh whose placements are drawn as one mesh: for each of them alone an adapter would begin anew.

@@ -1,13 +1,16 @@
 //! A moving picture: its shadows against rays, its size, and that the picture at rest is exact again.
 
+mod common;
+
+use common::{Block, bodies, flat, met};
 use glam::Vec3;
 use strata_model::Instant;
 use strata_render::{Look, Quality, Renderer, Sun};
 use strata_scene::{Camera, View};
-use strata_tiles::content::{FeatureTable, Primitive, Role, TileContent};
+use strata_tiles::content::{FeatureTable, Role, TileContent};
 
 /// Low and high corners, east, north, up at the first camera's target, m.
-fn boxes() -> Vec<[Vec3; 2]> {
+fn boxes() -> Vec<Block> {
     (0..64)
         .map(|k| {
             let at = Vec3::new(f32::from(k as u8 % 8) * 60.0 - 240.0, f32::from(k as u8 / 8) * 60.0 - 240.0, 0.0);
@@ -17,45 +20,18 @@ fn boxes() -> Vec<[Vec3; 2]> {
 }
 const SIZE: [u32; 2] = [640, 360];
 
-fn quad(p: &mut Primitive, corners: [Vec3; 4], normal: Vec3) {
-    let first = p.positions.len() as u32;
-    p.positions.extend(corners.map(|c| c.to_array()));
-    p.normals.extend([normal.to_array(); 4]);
-    p.feature_rows.extend([0; 4]);
-    p.indices.extend([0, 1, 2, 0, 2, 3].map(|i| first + i));
-}
-
 fn content(view: &View) -> TileContent {
-    let mut ground = Primitive { role: Some(Role::Terrain), ..Default::default() };
-    let far = 900.0;
-    let corner = |x: f32, y: f32| Vec3::new(x * far, y * far, 0.0);
-    quad(&mut ground, [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)], Vec3::Z);
-    let mut bodies = Primitive { role: Some(Role::Other), ..Default::default() };
-    for [lo, hi] in boxes() {
-        let at = |x: u8, y: u8, z: u8| {
-            let pick = |k: u8, a: f32, b: f32| if k == 0 { a } else { b };
-            Vec3::new(pick(x, lo.x, hi.x), pick(y, lo.y, hi.y), pick(z, lo.z, hi.z))
-        };
-        quad(&mut bodies, [at(0, 0, 0), at(1, 0, 0), at(1, 0, 1), at(0, 0, 1)], Vec3::NEG_Y);
-        quad(&mut bodies, [at(1, 1, 0), at(0, 1, 0), at(0, 1, 1), at(1, 1, 1)], Vec3::Y);
-        quad(&mut bodies, [at(1, 0, 0), at(1, 1, 0), at(1, 1, 1), at(1, 0, 1)], Vec3::X);
-        quad(&mut bodies, [at(0, 1, 0), at(0, 0, 0), at(0, 0, 1), at(0, 1, 1)], Vec3::NEG_X);
-        quad(&mut bodies, [at(0, 0, 1), at(1, 0, 1), at(1, 1, 1), at(0, 1, 1)], Vec3::Z);
-    }
+    let field = [Vec3::new(-900.0, -900.0, 0.0), Vec3::new(900.0, 900.0, 0.0)];
     TileContent {
         ecef_from_tile: view.enu.matrix_ecef_from_local(),
-        primitives: vec![ground, bodies],
+        primitives: vec![flat(Role::Terrain, field, 0.0), bodies(Role::Other, &boxes())],
         features: FeatureTable { ids: vec!["a".into()], ..Default::default() },
         ..Default::default()
     }
 }
 
 fn meets(from: Vec3, way: Vec3) -> bool {
-    boxes().iter().any(|[lo, hi]| {
-        let (a, b) = ((*lo - from) / way, (*hi - from) / way);
-        let (near, far) = (a.min(b).max_element(), a.max(b).min_element());
-        near <= far && far > 1e-4
-    })
+    met(&boxes(), from, way).is_some()
 }
 
 /// Places of the open ground, first camera's frame, whose surroundings of a few texels are all in the sun or all in shadow.

@@ -1,10 +1,13 @@
 //! Ambient occlusion against rays: a house with a yard on open ground, drawn with and without it.
 
+mod common;
+
+use common::{bodies, flat};
 use glam::Vec3;
 use strata_model::Instant;
 use strata_render::{Look, Quality, Renderer, Sun};
 use strata_scene::{Camera, View};
-use strata_tiles::content::{Column, FeatureTable, Primitive, Role, TileContent};
+use strata_tiles::content::{Column, FeatureTable, Role, TileContent};
 
 /// Corners of boxes, east, north, up at the camera's target, m: a ring of 30 × 30 m around a yard of 14 × 14 m, 10 m tall.
 const BOXES: [[Vec3; 2]; 4] = [
@@ -17,59 +20,20 @@ const BOXES: [[Vec3; 2]; 4] = [
 const PARCEL: [Vec3; 2] = [Vec3::new(4.0, -22.0, 0.0), Vec3::new(14.0, -15.0, 0.0)];
 const SIZE: [u32; 2] = [640, 480];
 
-fn quad(p: &mut Primitive, corners: [Vec3; 4], normal: Vec3) {
-    let first = p.positions.len() as u32;
-    p.positions.extend(corners.map(|c| c.to_array()));
-    p.normals.extend([normal.to_array(); 4]);
-    p.uv.extend(corners.map(|c| [c.x, c.y]));
-    p.uv2.extend([[0.0; 2]; 4]);
-    p.feature_rows.extend([0; 4]);
-    p.indices.extend([0, 1, 2, 0, 2, 3].map(|i| first + i));
-}
-
-fn flat(role: Role, [lo, hi]: [Vec3; 2], z: f32) -> Primitive {
-    let mut p = Primitive { role: Some(role), ..Default::default() };
-    let at = |x: f32, y: f32| Vec3::new(x, y, z);
-    quad(&mut p, [at(lo.x, lo.y), at(hi.x, lo.y), at(hi.x, hi.y), at(lo.x, hi.y)], Vec3::Z);
-    p
-}
-
-fn bodies() -> Primitive {
-    let mut p = Primitive { role: Some(Role::Other), ..Default::default() };
-    for [lo, hi] in BOXES {
-        let at = |x: u8, y: u8, z: u8| {
-            let pick = |k: u8, a: f32, b: f32| if k == 0 { a } else { b };
-            Vec3::new(pick(x, lo.x, hi.x), pick(y, lo.y, hi.y), pick(z, lo.z, hi.z))
-        };
-        quad(&mut p, [at(0, 0, 0), at(1, 0, 0), at(1, 0, 1), at(0, 0, 1)], Vec3::NEG_Y);
-        quad(&mut p, [at(1, 1, 0), at(0, 1, 0), at(0, 1, 1), at(1, 1, 1)], Vec3::Y);
-        quad(&mut p, [at(1, 0, 0), at(1, 1, 0), at(1, 1, 1), at(1, 0, 1)], Vec3::X);
-        quad(&mut p, [at(0, 1, 0), at(0, 0, 0), at(0, 0, 1), at(0, 1, 1)], Vec3::NEG_X);
-        quad(&mut p, [at(0, 0, 1), at(1, 0, 1), at(1, 1, 1), at(0, 1, 1)], Vec3::Z);
-    }
-    p
-}
-
 fn content(view: &View) -> TileContent {
     let field = [Vec3::new(-300.0, -300.0, 0.0), Vec3::new(300.0, 300.0, 0.0)];
     let mut features = FeatureTable { ids: vec!["a".into()], ..Default::default() };
     features.columns.insert("land_use".into(), Column::Text(vec!["0701".into()]));
     TileContent {
         ecef_from_tile: view.enu.matrix_ecef_from_local(),
-        primitives: vec![flat(Role::Terrain, field, 0.0), bodies(), flat(Role::Parcel, PARCEL, 0.02)],
+        primitives: vec![flat(Role::Terrain, field, 0.0), bodies(Role::Other, &BOXES), flat(Role::Parcel, PARCEL, 0.02)],
         features,
         ..Default::default()
     }
 }
 
-/// Where a ray meets a box, as a share of its length; `None` where it misses all.
 fn met(from: Vec3, way: Vec3) -> Option<f32> {
-    let one = |[lo, hi]: &[Vec3; 2]| {
-        let (a, b) = ((*lo - from) / way, (*hi - from) / way);
-        let (near, far) = (a.min(b).max_element(), a.max(b).min_element());
-        (near <= far && far > 1e-4).then_some(near.max(1e-4))
-    };
-    BOXES.iter().filter_map(one).min_by(f32::total_cmp)
+    common::met(&BOXES, from, way)
 }
 
 /// Share of the sky that is open over a point of the ground when what is farther than `radius` does not count: by rays, of

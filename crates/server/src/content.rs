@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 use strata_model::{Instant, LayerId, Query, Scope, Theme, TileId, Version};
-use strata_tiles::{encode_mvt, mvt, terrarium_png};
+use strata_tiles::{TileProjection, encode_projected, terrarium_png};
 
 /// Finished bytes of one address for one scope.
 #[derive(Debug, Clone)]
@@ -114,13 +114,12 @@ fn tile(state: &CityState, layer: &str, zxy: [&str; 3], query: &Params, scope: &
     let key = format!("mvt|{}|{id}|{}/{}/{}|{at:?}|{version:?}|{}", snapshot.version().0, tile.z, tile.x, tile.y, scope.cache_key());
     let recipe = state.recipe(&id);
     state.kept(key, || {
-        let share = f64::from(mvt::BUFFER) / f64::from(mvt::EXTENT);
         // A tile where the city's CRS has no answer holds nothing of the city.
-        let Some(bounds) = tile.bounds_working(&state.frame, share).ok().filter(|_| recipe.covers(tile.z)) else {
+        let Some(projection) = TileProjection::new(tile, &state.frame).ok().filter(|_| recipe.covers(tile.z)) else {
             return Ok(Content::new(reply::MVT, Vec::new()));
         };
         let q = Query {
-            bounds: Some(bounds.with_all_heights()),
+            bounds: Some(projection.bounds_in_working.with_all_heights()),
             filter: recipe.filter_at(&layer, tile.z),
             attributes: recipe.attributes.clone(),
             version,
@@ -131,7 +130,7 @@ fn tile(state: &CityState, layer: &str, zxy: [&str; 3], query: &Params, scope: &
             Some(at) => q.at(at),
             None => q,
         })?;
-        let encoded = encode_mvt(tile, &state.frame, &[(&recipe, &batch)])?;
+        let encoded = encode_projected(&projection, &[(&recipe, &batch)]);
         Ok(Content { dropped: encoded.dropped, ..Content::new(reply::MVT, encoded.bytes).packable() })
     })
 }

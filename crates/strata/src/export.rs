@@ -9,7 +9,7 @@ use std::{
 };
 use strata_engine::Snapshot;
 use strata_model::{Feature, Geometry, Instant, Layer, LayerId, Point3, Query, Scope, Theme, TileId, Value, Version, WorkingFrame};
-use strata_tiles::{Recipe, Relief, TilesetPlan, body_bounds};
+use strata_tiles::{Recipe, Relief, TileProjection, TilesetPlan, body_bounds, encode_projected};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -299,13 +299,13 @@ fn vector_tiles(
             for y in row(north)..=row(south) {
                 progress.add(1);
                 let Some(tile) = TileId::new(z, x, y) else { continue };
-                let cover = tile.bounds_working(frame, 64.0 / 4096.0)?;
+                let projection = TileProjection::new(tile, frame)?;
                 let batch = snapshot.query(&Query {
                     filter: recipe.filter_at(layer, z),
                     attributes: recipe.attributes.clone(),
-                    ..Query::all(layer.id.clone(), Scope::everything()).within(cover.with_all_heights())
+                    ..Query::all(layer.id.clone(), Scope::everything()).within(projection.bounds_in_working.with_all_heights())
                 })?;
-                let encoded = strata_tiles::encode_mvt(tile, frame, &[(&recipe, &batch)])?;
+                let encoded = encode_projected(&projection, &[(&recipe, &batch)]);
                 if encoded.features > 0 {
                     let dir = out.join(format!("{z}/{x}"));
                     fs::create_dir_all(&dir)?;

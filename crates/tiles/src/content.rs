@@ -22,7 +22,7 @@ pub enum Role {
     Road,
     /// uv = plan metres; uv2.x = depth (m).
     Water,
-    /// Land-use drape; uv = plan metres; uv2.x = distance to the parcel's edge when known.
+    /// Land-use drape; uv = plan metres.
     Parcel,
     /// Tube; uv = turn 0..1, metres along from the line's start; uv2 = outer radius (m), depth of the axis below
     /// ground (m). The normal points from the axis outward, so a shader may widen the tube along it.
@@ -35,13 +35,17 @@ pub enum Role {
     TreeTrunk,
     TreeCrown,
     Rail,
-    /// Control lines and other ribbons; uv as Road.
+    /// Control lines and other lines of a plan; uv as Road; uv2 = width, rank (what runs along another line lies over it when
+    /// its rank is higher). The normal points aside, away from the line, so that a shader
+    /// may widen it to what can be seen.
     Line,
     Other,
+    /// Outline of a parcel; uv and normal as Line.
+    Border,
 }
 
 impl Role {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Terrain,
         Self::Wall,
         Self::Roof,
@@ -57,6 +61,7 @@ impl Role {
         Self::Rail,
         Self::Line,
         Self::Other,
+        Self::Border,
     ];
     pub fn name(self) -> &'static str {
         match self {
@@ -75,6 +80,7 @@ impl Role {
             Self::Rail => "rail",
             Self::Line => "line",
             Self::Other => "other",
+            Self::Border => "border",
         }
     }
     pub fn from_name(name: &str) -> Self {

@@ -19,7 +19,7 @@ mod tileset;
 pub use error::TilesError;
 pub use glb::{decode_glb, encode_glb};
 pub use mesh::{build_content, encode_content};
-pub use mvt::{Encoded, decode_mvt, encode_mvt};
+pub use mvt::{Encoded, TileProjection, decode_mvt, encode_mvt, encode_projected};
 pub use recipe::{KeepRule, LayerRecipe, Recipe};
 pub use relief::Relief;
 pub use terrarium::{height_from_terrarium, terrarium_png};

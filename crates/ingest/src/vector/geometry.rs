@@ -1,7 +1,7 @@
 //! GDAL's shapes to ours: z kept, curves drawn as chords, rings closed by nobody but the file.
 
 use gdal::vector::{Geometry as Ogr, OGRwkbGeometryType as T, geometry_type_flatten};
-use strata_model::{Geometry, Point3, Polygon};
+use strata_model::{Geometry, Point3, Polygon, from_wkb};
 
 /// Step of arc that one chord spans.
 const CHORD_DEG: f64 = 4.0;
@@ -19,10 +19,28 @@ pub(super) fn shape(g: &Ogr) -> Shape {
     if g.is_empty() {
         return Shape::Empty;
     }
+    if let Some(g) = at_once(g) {
+        return Shape::One(g);
+    }
     match convert(g, 0) {
         Ok(g) => Shape::One(g),
         Err(e) => Shape::No(e),
     }
+}
+
+/// The common kinds in one call of GDAL's instead of one for each vertex.
+fn at_once(g: &Ogr) -> Option<Geometry> {
+    let kind = geometry_type_flatten(g.geometry_type());
+    if !matches!(kind, T::wkbLineString | T::wkbPolygon | T::wkbMultiLineString | T::wkbMultiPolygon) {
+        return None;
+    }
+    let mut shape = from_wkb(&g.wkb().ok()?, None).ok()?;
+    match &mut shape {
+        Geometry::Polygon(p) => turn(p),
+        Geometry::MultiPolygon(ps) => ps.iter_mut().for_each(turn),
+        _ => {}
+    }
+    Some(shape)
 }
 
 fn convert(g: &Ogr, depth: u8) -> Result<Geometry, String> {
@@ -146,17 +164,23 @@ fn line(g: &Ogr, depth: u8) -> Result<Vec<Point3>, String> {
 fn polygon(g: &Ogr, depth: u8) -> Result<Polygon, String> {
     let mut rings = Vec::with_capacity(g.geometry_count());
     for i in 0..g.geometry_count() {
-        let mut ring = line(&g.get_geometry(i), depth + 1)?;
-        // The sense of a ring only counts in plan; a ring that stands upright keeps its own.
+        rings.push(line(&g.get_geometry(i), depth + 1)?);
+    }
+    let mut polygon = Polygon { rings };
+    turn(&mut polygon);
+    Ok(polygon)
+}
+
+/// The sense of a ring only counts in plan; a ring that stands upright keeps its own.
+fn turn(polygon: &mut Polygon) {
+    for (i, ring) in polygon.rings.iter_mut().enumerate() {
         let twice: f64 = ring
             .first()
             .map_or(0.0, |o| ring.windows(2).map(|w| (w[0][0] - o[0]) * (w[1][1] - o[1]) - (w[1][0] - o[0]) * (w[0][1] - o[1])).sum());
         if (i == 0 && twice < 0.0) || (i > 0 && twice > 0.0) {
             ring.reverse();
         }
-        rings.push(ring);
     }
-    Ok(Polygon { rings })
 }
 
 /// Points of a circular string (start, middle, end, middle, end, …) as chords.
@@ -236,6 +260,24 @@ mod tests {
         };
         let twice = |r: &[Point3]| r.windows(2).map(|w| w[0][0] * w[1][1] - w[1][0] * w[0][1]).sum::<f64>();
         assert!(twice(&p.rings[0]) > 0.0 && twice(&p.rings[1]) < 0.0 && p.rings[0][0][2] == 5.0);
+    }
+
+    #[test]
+    fn at_once_is_what_vertex_by_vertex_gives() {
+        for text in [
+            "LINESTRING(1 2, 3 4)",
+            "LINESTRING Z(1 2 3, 3 4 5)",
+            "LINESTRING ZM(1 2 3 9, 3 4 5 9)",
+            "LINESTRING M(1 2 9, 3 4 9)",
+            "POLYGON((0 0, 0 9, 9 9, 9 0, 0 0),(1 1, 2 1, 2 2, 1 2, 1 1))",
+            "MULTIPOLYGON Z(((0 0 5, 0 9 5, 9 9 5, 0 0 5)),((20 0 1, 20 9 1, 29 9 1, 20 0 1)))",
+            "MULTILINESTRING((1 2, 3 4),(5 6, 7 8, 9 9))",
+        ] {
+            let g = Ogr::from_wkt(text).expect("GDAL reads it");
+            assert_eq!(at_once(&g), convert(&g, 0).ok(), "{text}");
+            assert!(at_once(&g).is_some(), "{text}");
+        }
+        assert!(at_once(&Ogr::from_wkt("CIRCULARSTRING(1 0, 0 1, -1 0)").expect("GDAL reads it")).is_none());
     }
 
     #[test]

@@ -25,7 +25,12 @@ pub(super) fn areas(sink: &mut Sink, scene: &Scene, f: &Feature, polygons: &[Pol
         match theme {
             Theme::Water => water(sink, &rings, scene.number(f, "depth_m").unwrap_or(2.0)),
             Theme::Road => draped(sink, scene, &rings, Role::Road, 0.08, [scene.number(f, "width_m").unwrap_or(0.0), 0.0]),
-            Theme::Parcel => draped(sink, scene, &rings, Role::Parcel, 0.03, [0.0; 2]),
+            Theme::Parcel => {
+                draped(sink, scene, &rings, Role::Parcel, 0.03, [0.0; 2]);
+                if let Some(border) = ribbon::border(scene) {
+                    polygon.rings.iter().for_each(|r| ribbon::draw(sink, scene, r, &border));
+                }
+            }
             _ => draped(sink, scene, &rings, Role::Other, 0.05, [0.0; 2]),
         }
     }
@@ -58,20 +63,9 @@ fn draped(sink: &mut Sink, scene: &Scene, rings: &[Vec<Point3>], role: Role, lif
             (0..3).for_each(|k| normals[i as usize][k] += n[k]);
         }
     }
-    let on_rim = outline.iter().map(Vec::len).sum::<usize>();
     let mut mesh = sink.mesh(role);
-    let at: Vec<u32> = points
-        .iter()
-        .zip(&normals)
-        .enumerate()
-        .map(|(i, (p, n))| {
-            let uv2 = match role {
-                Role::Parcel if i >= on_rim && scene.steps == 0 => [plan::distance_to_sides(&outline, [p[0], p[1]]), 0.0],
-                _ => uv2,
-            };
-            mesh.plan_vertex(*p, if n[2] > 0.0 { *n } else { [0.0, 0.0, 1.0] }, uv2)
-        })
-        .collect();
+    let at: Vec<u32> =
+        points.iter().zip(&normals).map(|(p, n)| mesh.plan_vertex(*p, if n[2] > 0.0 { *n } else { [0.0, 0.0, 1.0] }, uv2)).collect();
     for t in &triangles {
         mesh.triangle(at[t[0] as usize], at[t[1] as usize], at[t[2] as usize]);
     }

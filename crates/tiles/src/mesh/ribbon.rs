@@ -18,6 +18,21 @@ pub(super) struct Ribbon {
     pub uv2: [f64; 2],
 }
 
+impl Ribbon {
+    /// A line of the plan, which is as wide as it can be seen, and not a body on the ground.
+    fn is_line(&self) -> bool {
+        matches!(self.role, Role::Line | Role::Border)
+    }
+}
+
+/// Of a parcel; `None` where parcels are too small to have one.
+pub(super) fn border(scene: &Scene) -> Option<Ribbon> {
+    let width_m = 0.2;
+    let lift_m = 0.06 + 0.3 * f64::from(scene.steps.min(6));
+    let step_m = scene.coarser(20.0);
+    (scene.steps <= 4).then_some(Ribbon { role: Role::Border, width_m, lift_m, step_m, across: 1, caps: false, uv2: [width_m, 1.0] })
+}
+
 pub(super) fn ribbons(sink: &mut Sink, scene: &Scene, f: &Feature, lines: &[Vec<Point3>]) {
     let Some(shape) = shape(scene, f) else { return };
     sink.begin(f);
@@ -52,8 +67,20 @@ pub(super) fn shape(scene: &Scene, f: &Feature) -> Option<Ribbon> {
     let across = if near && scene.relief.is_some() { ((width_m / 10.0).ceil() as usize).clamp(1, 8) } else { 1 };
     // A far ribbon hovers a little more, where the ground is coarse.
     let lift_m = lift_m + 0.3 * f64::from(scene.steps.min(6));
-    let uv2 = [width_m, if lanes > 0.0 { lanes } else { (width_m / 3.5).floor().max(1.0) }];
-    Some(Ribbon { role, width_m, lift_m, step_m: scene.coarser(10.0), across, caps: near, uv2 })
+    // Lines of a plan often run along one another: each kind has its place above or below the others.
+    let kinds = ["red", "green", "blue", "purple", "yellow"];
+    let rank = f.text(scene.layer, "kind").and_then(|kind| kinds.iter().position(|k| *k == kind)).unwrap_or(0) as f64;
+    let uv2 = [
+        width_m,
+        if role == Role::Line {
+            rank
+        } else if lanes > 0.0 {
+            lanes
+        } else {
+            (width_m / 3.5).floor().max(1.0)
+        },
+    ];
+    Some(Ribbon { role, width_m, lift_m, step_m: scene.coarser(10.0), across, caps: near && role != Role::Line, uv2 })
 }
 
 /// Without doubled points (plan), and with a section at least every `step` metres when the ground is followed.
@@ -148,7 +175,8 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
             .map(|k| {
                 let t = (2.0 * k as f64 / shape.across as f64 - 1.0) * half;
                 let p = point(path[i][0] + right[0] * t, path[i][1] + right[1] * t, i);
-                mesh.vertex(p, normal, [t, along], shape.uv2)
+                let aside = [right[0] * t.signum(), right[1] * t.signum(), 0.0];
+                mesh.vertex(p, if shape.is_line() { aside } else { normal }, [t, along], shape.uv2)
             })
             .collect();
         rows.push(row);

@@ -25,7 +25,7 @@ use std::{
     ops::Range,
 };
 use strata_model::{Feature, FeatureBatch, Filter, Geometry, Point3, Polygon, TileId, WorkingFrame};
-use write::{Cell, Kind, LayerWriter};
+use write::{Bits, Cell, Kind, LayerWriter};
 
 /// Tile units in a pixel of a 512-pixel tile.
 const UNITS_PER_PX: f64 = EXTENT as f64 / 512.0;
@@ -46,25 +46,38 @@ pub struct Encoded {
 /// Every feature carries `id`, `valid_from_day`, `valid_to_day` and the recipe's attributes; its numeric id is
 /// 53 bits of a hash of the text id, the same in all tiles. Errors: a tile that cannot be projected.
 pub fn encode_mvt(tile: TileId, frame: &WorkingFrame, parts: &[(&LayerRecipe, &FeatureBatch)]) -> Result<Encoded, TilesError> {
-    let projection = TileProjection::new(tile, frame)?;
+    Ok(encode_projected(&TileProjection::new(tile, frame)?, parts))
+}
+
+/// [`encode_mvt`] where the tile's projection is at hand: its bounds are what the features were asked for.
+pub fn encode_projected(projection: &TileProjection, parts: &[(&LayerRecipe, &FeatureBatch)]) -> Encoded {
     let mut out = Encoded::default();
-    for (recipe, batch) in parts.iter().filter(|(r, _)| r.covers(tile.z)) {
-        let layer = encode_layer(&projection, recipe, batch);
-        out.bytes.extend(layer.bytes);
+    for (recipe, batch) in parts.iter().filter(|(r, _)| r.covers(projection.tile().z)) {
+        let layer = encode_layer(projection, recipe, batch);
+        if out.bytes.is_empty() {
+            out.bytes = layer.bytes
+        } else {
+            out.bytes.extend(layer.bytes)
+        }
         out.features += layer.features;
         out.dropped += layer.dropped;
     }
-    Ok(out)
+    out
 }
 
 /// A feature ready to be written, with its weight in the fight for room: px² for areas, px for lines.
+#[derive(Clone)]
 struct Drawn<'a> {
     feature: &'a Feature,
+    id: &'a str,
+    days: [i64; 2],
     kind: Kind,
     /// Of the pen's commands.
     commands: Range<usize>,
     weight: f64,
     hash: u64,
+    /// Where the bits of its values begin.
+    values: usize,
 }
 
 fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &FeatureBatch) -> Encoded {
@@ -83,18 +96,32 @@ fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &Featu
         projected: Vec::new(),
         cells: Vec::new(),
     };
-    let mut drawn: Vec<Drawn> = in_order(taken)
-        .into_iter()
-        .filter_map(|feature| {
-            let (kind, commands, weight) = pen.draw(&feature.geometry)?;
-            Some(Drawn { feature, kind, commands, weight, hash: id_hash(feature.id.as_str()) })
-        })
-        .collect();
-    let total = drawn.len();
     let columns: Vec<(&str, usize)> = match &recipe.attributes {
         Some(names) => names.iter().filter_map(|n| batch.layer.field_index(n).map(|i| (n.as_str(), i))).collect(),
         None => batch.layer.fields.iter().enumerate().map(|(i, f)| (f.name.as_str(), i)).collect(),
     };
+    // Features are read as they lie in memory, and once: from one to the next in the order of their ids it is far. Only what
+    // gathers tiny areas has to know them in that order.
+    let gathers = recipe.gather_tiny && recipe.min_area_px2 > 0.0;
+    let features: Vec<&Feature> = if gathers { in_order(taken.collect(), |f| f) } else { taken.collect() };
+    let mut values: Vec<Bits> = Vec::with_capacity(features.len() * columns.len());
+    let mut drawn: Vec<Drawn> = features
+        .into_iter()
+        .filter_map(|feature| {
+            let (kind, commands, weight) = pen.draw(&feature.geometry)?;
+            let first = values.len();
+            values.extend(columns.iter().map(|(_, field)| feature.attributes.get(*field).map_or((0, 0), write::bits)));
+            let (id, days) = (feature.id.as_str(), [feature.valid.from, feature.valid.to].map(|d| d.day().into()));
+            Some(Drawn { feature, id, days, kind, commands, weight, hash: id_hash(id), values: first })
+        })
+        .collect();
+    if !gathers {
+        drawn = in_order(drawn, |d| d.feature);
+    }
+    // Laid side by side in that order.
+    let values: Vec<Bits> = drawn.iter().flat_map(|d| &values[d.values..d.values + columns.len()]).copied().collect();
+    drawn.iter_mut().enumerate().for_each(|(i, d)| d.values = i * columns.len());
+    let total = drawn.len();
     let name = batch.layer.id.as_str();
     let mut room = recipe.max_features;
     loop {
@@ -103,15 +130,13 @@ fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &Featu
             return Encoded { dropped: total, ..Encoded::default() };
         }
         let own = ["id", "valid_from_day", "valid_to_day"];
-        let mut writer = LayerWriter::new(name, own.into_iter().chain(columns.iter().map(|c| c.0)), 0);
+        let mut writer = LayerWriter::new(name, own.into_iter().chain(columns.iter().map(|c| c.0)));
         for d in &drawn {
-            writer.tag_text(0, d.feature.id.as_str());
-            writer.tag_int(1, d.feature.valid.from.day().into());
-            writer.tag_int(2, d.feature.valid.to.day().into());
+            writer.name(0, d.id);
+            writer.tag_int(1, d.days[0]);
+            writer.tag_int(2, d.days[1]);
             for (k, (_, field)) in columns.iter().enumerate() {
-                if let Some(value) = d.feature.attributes.get(*field) {
-                    writer.tag(own.len() + k, value);
-                }
+                writer.tag(own.len() + k, values[d.values + k], || &d.feature.attributes[*field]);
             }
             writer.feature(d.hash, d.kind, &pen.commands[d.commands.clone()]);
         }
@@ -125,17 +150,23 @@ fn encode_layer(projection: &TileProjection, recipe: &LayerRecipe, batch: &Featu
 }
 
 /// By id, then by the beginning of valid time. The first letters of the ids are compared where they lie side by side.
-fn in_order<'a>(features: impl Iterator<Item = &'a Feature>) -> Vec<&'a Feature> {
-    let mut keyed: Vec<(u128, &Feature)> = features
-        .map(|f| {
-            let (mut first, id) = ([0; 16], f.id.as_str().as_bytes());
+fn in_order<T: Clone>(items: Vec<T>, feature: impl Fn(&T) -> &Feature) -> Vec<T> {
+    let mut keyed: Vec<(u128, u32)> = items
+        .iter()
+        .zip(0..)
+        .map(|(item, at)| {
+            let (mut first, id) = ([0; 16], feature(item).id.as_str().as_bytes());
             let n = id.len().min(16);
             first[..n].copy_from_slice(&id[..n]);
-            (u128::from_be_bytes(first), f)
+            (u128::from_be_bytes(first), at)
         })
         .collect();
-    keyed.sort_by(|(ka, a), (kb, b)| ka.cmp(kb).then_with(|| a.id.cmp(&b.id)).then_with(|| a.valid.from.cmp(&b.valid.from)));
-    keyed.into_iter().map(|(_, f)| f).collect()
+    keyed.sort_unstable();
+    let at = |k: &(u128, u32)| feature(&items[k.1 as usize]);
+    for alike in keyed.chunk_by_mut(|a, b| a.0 == b.0).filter(|run| run.len() > 1) {
+        alike.sort_by(|a, b| at(a).id.cmp(&at(b).id).then_with(|| at(a).valid.from.cmp(&at(b).valid.from)));
+    }
+    keyed.into_iter().map(|k| items[k.1 as usize].clone()).collect()
 }
 
 /// Leaves the `room` heaviest, equal weights by hash (an even thinning of points), in their old order.

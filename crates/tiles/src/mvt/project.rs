@@ -15,7 +15,8 @@ pub const BUFFER: u32 = 64;
 pub const MAX_ERROR_UNITS: f64 = 0.1;
 
 const TERMS: usize = 10;
-const FIT_NODES: usize = 7;
+const FIT_NODES: usize = 5;
+const CHECK_NODES: i32 = 6;
 
 pub struct TileProjection<'a> {
     tile: TileId,
@@ -30,9 +31,21 @@ pub struct TileProjection<'a> {
 struct Fit {
     centre: [f64; 2],
     inverse_half: [f64; 2],
-    x: [f64; TERMS],
-    y: [f64; TERMS],
+    /// Of each term, to x and to y.
+    terms: [[f64; 2]; TERMS],
     error_units: f64,
+}
+
+impl Fit {
+    /// Both at once: two lanes of one register.
+    #[inline]
+    fn at(&self, u: f64, v: f64) -> [f64; 2] {
+        let (t, mut sum) = (terms(u, v), [0.0; 2]);
+        for (c, t) in self.terms.iter().zip(t) {
+            sum = [sum[0] + c[0] * t, sum[1] + c[1] * t];
+        }
+        sum
+    }
 }
 
 impl<'a> TileProjection<'a> {
@@ -63,9 +76,7 @@ impl<'a> TileProjection<'a> {
             let u = (east - fit.centre[0]) * fit.inverse_half[0];
             let v = (north - fit.centre[1]) * fit.inverse_half[1];
             if u.abs() <= 1.0 && v.abs() <= 1.0 {
-                let t = terms(u, v);
-                let sum = |c: &[f64; TERMS]| (0..TERMS).map(|i| c[i] * t[i]).sum();
-                return Some([sum(&fit.x), sum(&fit.y)]);
+                return Some(fit.at(u, v));
             }
         }
         self.exact_units(east, north)
@@ -101,14 +112,13 @@ impl<'a> TileProjection<'a> {
                 }
             }
         }
-        let (x, y) = solved(normal)?;
-        let mut fit = Fit { centre, inverse_half: half.map(|h| 1.0 / h), x, y, error_units: 0.0 };
-        for i in 0..=8 {
-            for j in 0..=8 {
-                let (u, v) = (f64::from(i) / 4.0 - 1.0, f64::from(j) / 4.0 - 1.0);
-                let (p, t) = (at(u, v)?, terms(u, v));
-                let sum = |c: &[f64; TERMS]| (0..TERMS).map(|k| c[k] * t[k]).sum::<f64>();
-                fit.error_units = fit.error_units.max((sum(&fit.x) - p[0]).abs()).max((sum(&fit.y) - p[1]).abs());
+        let mut fit = Fit { centre, inverse_half: half.map(|h| 1.0 / h), terms: solved(normal)?, error_units: 0.0 };
+        for i in 0..CHECK_NODES {
+            for j in 0..CHECK_NODES {
+                let place = |k: i32| f64::from(2 * k) / f64::from(CHECK_NODES - 1) - 1.0;
+                let (u, v) = (place(i), place(j));
+                let (p, q) = (at(u, v)?, fit.at(u, v));
+                fit.error_units = fit.error_units.max((q[0] - p[0]).abs()).max((q[1] - p[1]).abs());
             }
         }
         // Half of what is allowed, because the check sees only its own grid.
@@ -122,7 +132,7 @@ fn terms(u: f64, v: f64) -> [f64; TERMS] {
 }
 
 /// Gauss–Jordan with pivoting on the normal equations, two right-hand sides.
-fn solved(mut m: [[f64; TERMS + 2]; TERMS]) -> Option<([f64; TERMS], [f64; TERMS])> {
+fn solved(mut m: [[f64; TERMS + 2]; TERMS]) -> Option<[[f64; 2]; TERMS]> {
     for c in 0..TERMS {
         let pivot = (c..TERMS).max_by(|&a, &b| m[a][c].abs().total_cmp(&m[b][c].abs()))?;
         m.swap(c, pivot);
@@ -137,8 +147,7 @@ fn solved(mut m: [[f64; TERMS + 2]; TERMS]) -> Option<([f64; TERMS], [f64; TERMS
             }
         }
     }
-    let side = |k: usize| std::array::from_fn(|r| m[r][TERMS + k] / m[r][r]);
-    Some((side(0), side(1)))
+    Some(std::array::from_fn(|r| [0, 1].map(|k| m[r][TERMS + k] / m[r][r])))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Protocol buffer writing of one MVT layer: keys and values once each, geometry as zigzag commands.
 
 use super::EXTENT;
-use std::collections::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::{hash::BuildHasher, ops::Range};
 use strata_model::Value;
 
 /// `[x, y]` in whole tile units.
@@ -105,8 +106,10 @@ pub struct LayerWriter<'a> {
     columns: Vec<Column<'a>>,
     keys: Vec<&'a str>,
     values: Vec<u8>,
-    value_count: u64,
-    value_rows: HashMap<Box<[u8]>, u64>,
+    /// Where each value lies in `values`, and the rows of those that are looked for, by content.
+    value_places: Vec<Range<usize>>,
+    value_rows: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     features: Vec<u8>,
     tags: Vec<u8>,
     value: Vec<u8>,
@@ -115,82 +118,103 @@ pub struct LayerWriter<'a> {
 struct Column<'a> {
     key: &'a str,
     key_row: Option<u64>,
-    /// The value last written and its row: neighbours are often alike.
-    last: (Vec<u8>, u64),
-    /// The same of a column that is given whole numbers.
-    last_int: Option<(i64, u64)>,
-    /// Hardly any two features share a value, so none is looked for but the last.
-    names: bool,
+    /// The text last written by [`LayerWriter::name`] and its row.
+    last_name: Option<(&'a str, u32)>,
+    /// Values lately written, as they lie in memory, and their rows: most columns say the same few things again and again.
+    seen: [Seen; SEEN],
 }
 
+/// A value as it lies in memory: its kind (0: null), and its bits or where its text begins, which stays there as long as
+/// a writer that knows it.
+pub type Bits = (u8, u64);
+
+pub fn bits(value: &Value) -> Bits {
+    match value {
+        Value::Null => (0, 0),
+        Value::Bool(v) => (1, u64::from(*v)),
+        Value::Int(v) => (2, *v as u64),
+        Value::Float(v) => (3, v.to_bits()),
+        Value::Text(t) => (4, t.as_ptr() as u64),
+    }
+}
+
+/// A value and its row; of kind 0: none yet.
+type Seen = (u8, u64, u32);
+const SEEN: usize = 64;
+
 impl<'a> LayerWriter<'a> {
-    /// `columns` may be used in any order and number; `names` is the one that tells features apart.
-    pub fn new(name: &'a str, columns: impl Iterator<Item = &'a str>, names: usize) -> Self {
+    /// `columns` may be used in any order and number.
+    pub fn new(name: &'a str, columns: impl Iterator<Item = &'a str>) -> Self {
         Self {
             name,
-            columns: columns
-                .enumerate()
-                .map(|(i, key)| Column { key, key_row: None, last: (Vec::new(), 0), last_int: None, names: i == names })
-                .collect(),
+            columns: columns.map(|key| Column { key, key_row: None, last_name: None, seen: [(0, 0, 0); SEEN] }).collect(),
             keys: Vec::new(),
             values: Vec::new(),
-            value_count: 0,
-            value_rows: HashMap::new(),
+            value_places: Vec::new(),
+            value_rows: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             features: Vec::new(),
             tags: Vec::new(),
             value: Vec::new(),
         }
     }
-    pub fn tag(&mut self, column: usize, value: &Value) {
-        self.value.clear();
-        if value_bytes(&mut self.value, value) {
-            self.put(column);
+    /// A value of the feature in hand, which is only looked at when its bits are new.
+    pub fn tag(&mut self, column: usize, bits: Bits, value: impl FnOnce() -> &'a Value) {
+        if bits.0 != 0 {
+            self.put(column, bits, |out| value_bytes(out, value()));
         }
-    }
-    pub fn tag_text(&mut self, column: usize, text: &str) {
-        self.value.clear();
-        bytes_field(&mut self.value, 1, text.as_bytes());
-        self.put(column);
     }
     pub fn tag_int(&mut self, column: usize, v: i64) {
-        if let Some(Column { key_row: Some(key), last_int: Some((known, row)), .. }) = self.columns.get(column)
-            && *known == v
-        {
-            varint(&mut self.tags, *key);
-            varint(&mut self.tags, *row);
-            return;
-        }
-        self.value.clear();
-        int_bytes(&mut self.value, v);
-        self.put(column);
-        if let Some(c) = self.columns.get_mut(column) {
-            c.last_int = Some((v, c.last.1));
-        }
-    }
-    fn put(&mut self, column: usize) {
-        let Some(column) = self.columns.get_mut(column) else { return };
-        let keys = &mut self.keys;
-        let key_row = *column.key_row.get_or_insert_with(|| {
-            keys.push(column.key);
-            keys.len() as u64 - 1
+        self.put(column, (2, v as u64), |out| {
+            int_bytes(out, v);
+            true
         });
-        if column.last.0 != self.value {
-            let known = if column.names { None } else { self.value_rows.get(self.value.as_slice()).copied() };
-            let row = known.unwrap_or_else(|| {
-                bytes_field(&mut self.values, 4, &self.value);
-                let row = self.value_count;
-                self.value_count += 1;
-                if !column.names {
-                    self.value_rows.insert(self.value.as_slice().into(), row);
+    }
+    fn put(&mut self, column: usize, (kind, bits): Bits, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let Some(column) = self.columns.get_mut(column) else { return };
+        let slot = (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SEEN.ilog2())) as usize;
+        let seen = &mut column.seen[slot];
+        if (seen.0, seen.1) != (kind, bits) {
+            self.value.clear();
+            if !write(&mut self.value) {
+                return;
+            }
+            let (value, values, places) = (self.value.as_slice(), &self.values, &self.value_places);
+            let hash = self.hasher.hash_one(value);
+            let row = match self.value_rows.find(hash, |&row| values[places[row as usize].clone()] == *value) {
+                Some(&row) => row,
+                None => {
+                    let row = places.len() as u32;
+                    bytes_field(&mut self.values, 4, value);
+                    self.value_places.push(self.values.len() - value.len()..self.values.len());
+                    let (values, places) = (&self.values, &self.value_places);
+                    self.value_rows.insert_unique(hash, row, |&row| self.hasher.hash_one(&values[places[row as usize].clone()]));
+                    row
                 }
-                row
-            });
-            column.last.0.clear();
-            column.last.0.extend_from_slice(&self.value);
-            column.last.1 = row;
+            };
+            *seen = (kind, bits, row);
         }
-        varint(&mut self.tags, key_row);
-        varint(&mut self.tags, column.last.1);
+        let row = seen.2;
+        tagged(&mut self.tags, &mut self.keys, column, row);
+    }
+    /// What tells features apart: hardly any two share it, so it is looked for in the last one only.
+    pub fn name(&mut self, column: usize, text: &'a str) {
+        let Some(column) = self.columns.get_mut(column) else { return };
+        let row = match column.last_name {
+            Some((last, row)) if last == text => row,
+            _ => {
+                let row = self.value_places.len() as u32;
+                let len = text.len();
+                varint(&mut self.values, 4 << 3 | 2);
+                varint(&mut self.values, (1 + varint_len(len as u64) + len) as u64);
+                let begin = self.values.len();
+                bytes_field(&mut self.values, 1, text.as_bytes());
+                self.value_places.push(begin..self.values.len());
+                column.last_name = Some((text, row));
+                row
+            }
+        };
+        tagged(&mut self.tags, &mut self.keys, column, row);
     }
     /// Closes a feature whose tags have been given.
     pub fn feature(&mut self, id: u64, kind: Kind, commands: &[u8]) {
@@ -223,6 +247,15 @@ impl<'a> LayerWriter<'a> {
         parts.iter().for_each(|p| out.extend_from_slice(p));
         out
     }
+}
+
+fn tagged<'a>(tags: &mut Vec<u8>, keys: &mut Vec<&'a str>, column: &mut Column<'a>, row: u32) {
+    let key_row = *column.key_row.get_or_insert_with(|| {
+        keys.push(column.key);
+        keys.len() as u64 - 1
+    });
+    varint(tags, key_row);
+    varint(tags, u64::from(row));
 }
 
 #[cfg(test)]

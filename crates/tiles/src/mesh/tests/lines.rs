@@ -163,12 +163,27 @@ fn a_parcel_lies_on_the_ground_in_small_triangles() {
         longest = [(a, b), (b, c), (c, a)].iter().fold(longest, |l, (p, q)| l.max((p[0] - q[0]).hypot(p[1] - q[1])));
     }
     assert!((sum / area - 1.0).abs() < 3e-4 && longest < 20.01, "{sum} {longest}");
-    for (v, uv2) in mesh.positions.iter().zip(&mesh.uv2) {
+    for v in &mesh.positions {
         let w = working(&c, *v);
         assert!((w[2] - 200.03 - 0.05 * (w[0] - ORIGIN[0])).abs() < 0.01);
+    }
+    // Its outlines, the hole's too, can be widened along their normals: they lie flat and point away from the line.
+    let border = role(&c, Role::Border);
+    let area: f64 = corners(border).map(|[a, b, c]| ((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])) / 2.0).sum();
+    assert!((area / (600.0 * 0.2) - 1.0).abs() < 1e-2, "{area}");
+    let shells = [[0.0, 0.0, 150.0, 90.0], [50.0, 30.0, 80.0, 60.0]];
+    let off = |x: [f64; 2]| {
+        let to = |[w, s, e, n]: [f64; 4]| {
+            let clear = (w - x[0]).max(x[0] - e).max(s - x[1]).max(x[1] - n);
+            clear.abs()
+        };
+        shells.into_iter().map(to).fold(f64::INFINITY, f64::min)
+    };
+    for (v, n) in border.positions.iter().zip(&border.normals) {
+        let w = working(&c, *v);
         let x = [w[0] - ORIGIN[0], w[1] - ORIGIN[1]];
-        let outer = x[0].min(150.0 - x[0]).min(x[1]).min(90.0 - x[1]);
-        assert!(f64::from(uv2[0]) <= outer + 0.01, "{uv2:?} at {x:?}");
+        let wider = [x[0] + f64::from(n[0]), x[1] + f64::from(n[1])];
+        assert!(n[2].abs() < 1e-3 && off(x) < 0.11 && off(wider) > 0.7, "{n:?} at {x:?}");
     }
 }
 

@@ -105,11 +105,17 @@ pub(crate) fn sound(c: &TileContent) {
         assert!(n > 0 && p.normals.len() == n && p.uv.len() == n && p.uv2.len() == n, "{:?}", p.role);
         assert_eq!(p.feature_rows.len(), if p.instances.is_empty() { n } else { 0 });
         assert!(p.normals.iter().all(|v| (v.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-3), "{:?}", p.role);
+        // A line's normals point aside; its faces look up all the same.
+        let line = matches!(p.role, Some(Role::Line | Role::Border));
         let (mut with, mut against) = (0.0, 0.0);
         for t in p.indices.chunks_exact(3) {
             let [a, b, c] = [0, 1, 2].map(|k| glam::Vec3::from(p.positions[t[k] as usize]).as_dvec3());
             let face = (b - a).cross(c - a) / 2.0;
-            let mean = t.iter().map(|&i| glam::Vec3::from(p.normals[i as usize]).as_dvec3()).sum::<glam::DVec3>();
+            let mean = if line {
+                glam::DVec3::Z
+            } else {
+                t.iter().map(|&i| glam::Vec3::from(p.normals[i as usize]).as_dvec3()).sum::<glam::DVec3>()
+            };
             if face.dot(mean) >= 0.0 { with += face.length() } else { against += face.length() }
         }
         assert!(against <= 0.02 * with, "{:?}: {against} m² look inward, {with} outward", p.role);
