@@ -330,7 +330,6 @@ impl District {
         let place = |a: (&'static str, &'static str, &'static str, P2), instead: P2| if has(a.3) { a } else { (a.0, a.1, a.2, instead) };
         [
             ("cbd", "人民广场", "Renmin Square", [0.0, -150.0]),
-            ("centre", "市中心", "City centre", [700.0, -900.0]),
             ("old-town", "老城", "Old town", [640.0, 420.0]),
             ("school-quarter", "学区", "School quarter", [-300.0, -2_050.0]),
             place(("north-plan", "北部规划区", "Planned north", [1_500.0, 7_000.0]), [1_400.0, 100.0]),
@@ -347,6 +346,7 @@ impl District {
             ("permit-17", "许可 17", "Permit 17", crossing([600.0, -600.0])),
             ("burst-3", "爆管 3", "Burst 3", crossing([900.0, -1_800.0])),
             ("city", "全城", "The whole", map::CITY_CENTRE),
+            ("centre", "市中心", "City centre", [700.0, -900.0]),
         ]
         .into_iter()
         .map(|(name, zh, en, p)| Anchor { name, title_zh: zh, title_en: en, position: self.at(p, self.plan.ground.z(p)) })
