@@ -52,8 +52,9 @@ impl TileId {
                 edge = reach(i, j);
             }
         }
-        // Where all of the edge has an image, the image of the inside lies within it.
-        if !edge {
+        // Where all of the edge has an image, the image of the inside lies within it; far from the CRS's own meridian the map
+        // folds over, so large tiles are asked inside as well.
+        if !edge || self.z < 8 {
             for (i, j) in (1..8).flat_map(|i| (1..8).map(move |j| (i, j))) {
                 reach(i, j);
             }
