@@ -131,6 +131,7 @@ fn a_supervisor_works_a_morning_on_the_page() {
     }
     assert_eq!(seen["audit_step"][0], "agree", "{seen}");
     assert_eq!(seen["audit_step"][2], seen["audit_step"][3], "who acted: {seen}");
+    assert_eq!(seen["values"], json!([false, true, true]), "values of lists in both languages: {seen}");
     assert_eq!(seen["rule_shown"], json!([true, true, true, true]), "rule, threshold, source and confidence: {seen}");
     // One second is stated; two tests and a software adapter may share the machine with it here, so four are let pass.
     for end in ["list", "map"] {
@@ -160,8 +161,10 @@ fn the_pages_are_for_everyone() {
     assert_eq!(seen["faults"], json!([]), "{seen}");
     assert_eq!((&seen["missed"], &seen["unseen"]), (&json!([]), &json!([])), "{seen}");
     assert!(seen["stops"].as_u64() > Some(30), "{seen}");
+    // What is no date is refused, another way of writing one is understood, and the calendar gives the day before and the focus back.
+    assert_eq!(seen["date"], json!(["true", 1, "2024-03-01", "2024-02-29", "date-calendar"]), "{seen}");
     let checked = seen["checked"].as_object().expect("looks");
-    assert!(checked.len() == 28 && checked.values().all(|n| n.as_u64() > Some(15)), "contrast was hardly looked at: {seen}");
+    assert!(checked.len() == 32 && checked.values().all(|n| n.as_u64() > Some(15)), "contrast was hardly looked at: {seen}");
 }
 
 /// The pictures of the documentation hold what they are there to show: their size, the colours of classes, verdicts and

@@ -62,7 +62,6 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
       const ring = (x) => { const s = getComputedStyle(x); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; };
       return { stop: e.dataset.stop, ring: ring(e) || (!!e.closest('label') && ring(e.closest('label'))) };
     });
-    // A date has stops of its own inside.
     if (at?.stop === undefined || at.stop === last) continue;
     if (reached.has(at.stop)) break;
     reached.set(at.stop, at.ring);
@@ -96,6 +95,20 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
   await until(page, '!!window.strata?.ready()', LONG);
   await page.evaluate('window.strata.twin.stop()');
   await everywhere('planner');
+  // A date stands in one order whatever the browser's language is; what is none is said, and the calendar is for everyone too.
+  await by('date').fill('2024-02-30');
+  await by('date').press('Enter');
+  out.date = [await by('date').getAttribute('aria-invalid'), await by('date-wrong').count()];
+  await by('date').fill('2024/3/1');
+  await by('date').press('Enter');
+  out.date.push(await by('date').inputValue());
+  await press('[data-testid=date-calendar]');
+  await until(page, "!!document.activeElement.closest('[data-testid=calendar]')", LONG);
+  await everywhere('calendar');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Enter');
+  await until(page, "!document.querySelector('[data-testid=calendar]')", LONG);
+  out.date.push(await by('date').inputValue(), await page.evaluate('document.activeElement.dataset.testid'));
   return out;
 });
 console.log(JSON.stringify(result));

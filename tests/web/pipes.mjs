@@ -182,8 +182,17 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
   await page.locator(`[data-testid=alarm][data-id="${alarm.id}"]`).click();
   await seen('series');
   const evidence = await by('alarm-facts').innerText();
-  out.rule_shown = [evidence.includes(alarm.rule), evidence.includes(String(alarm.threshold)), evidence.includes(alarm.source), evidence.includes(String(alarm.confidence))];
+  const source = by('alarm-source');
+  out.rule_shown = [evidence.includes(alarm.rule), evidence.includes(String(alarm.threshold)), (await source.getAttribute('title')) === alarm.source && /[\u4e00-\u9fff]/.test(await source.innerText()), evidence.includes(String(alarm.confidence))];
   out.evidence = [await page.locator('[data-testid=evidence] tr').count(), alarm.evidence.length];
+  // What the record keeps as a code is a word on a Chinese page and another on an English one.
+  await until(page, "document.querySelectorAll('[data-testid=card] dd').length > 3", LONG);
+  const said = async () => (await texts('[data-testid=card] dd')).join(' | ');
+  const chinese = await said();
+  await by('language').click();
+  const english = await said();
+  await by('language').click();
+  out.values = [/[a-z]{3}/.test(chinese), /Well|Valve|Manhole/i.test(english) && /in use/.test(english), /检查井|人孔|阀门/.test(chinese) && /在用/.test(chinese)];
   out.watched = [await page.locator('[data-testid=card] b').innerText(), stream.properties.target_id];
   await shot('alarm');
   // Its case: acknowledged with a reason on the page, and so it stands on the program's side, the alarm with it.

@@ -1,3 +1,6 @@
+import landuseZh from '../../data/codes/landuse-2023.csv?raw';
+import landuseEn from '../../data/codes/landuse-2023-en.csv?raw';
+
 // Every word that a person reads, in both languages. A key that is missing in one of them stops the page, so that it
 // is seen at once.
 const words = {
@@ -113,8 +116,89 @@ const words = {
   camera_back: ['上一视角', 'Last view'],
   camera_forward: ['下一视角', 'Next view'],
   share_link: ['复制链接', 'Copy link'],
+  calendar: ['日历', 'Calendar'],
+  date_form: ['年-月-日', 'YYYY-MM-DD'],
+  date_wrong: ['请按 2026-01-20 的形式填写日期', 'Write the date as 2026-01-20'],
+  month_before: ['上个月', 'Month before'],
+  month_after: ['下个月', 'Month after'],
+  year: ['年', 'Year'],
+  month: ['月', 'Month'],
   more: ['更多', 'more'],
 };
+
+// Values of fixed lists, by the attribute that holds them, then by the value: what the record keeps as a code or in one language.
+// A value that is not here is shown as it is.
+const values = {
+  class: { JS: ['JS 给水', 'JS Water'], PS: ['PS 排水', 'PS Drains'], RQ: ['RQ 燃气', 'RQ Gas'], RL: ['RL 热力', 'RL Heat'], DL: ['DL 电力', 'DL Power'], TX: ['TX 通信', 'TX Telecom'], GY: ['GY 工业', 'GY Industry'], QT: ['QT 其他', 'QT Other'], BM: ['BM 不明', 'BM Unknown'],
+    expressway: ['快速路', 'Expressway'], arterial: ['主干路', 'Arterial road'], secondary: ['次干路', 'Secondary road'], local: ['支路', 'Local road'] },
+  subclass: { JY: ['JY 原水', 'JY Raw water'], SS: ['SS 输水', 'SS Transmission'], ZS: ['ZS 中水', 'ZS Reclaimed water'], JP: ['JP 配水', 'JP Distribution'], JZ: ['JZ 直饮水', 'JZ Drinking water'], XS: ['XS 消防水', 'XS Fire water'], LS: ['LS 绿化水', 'LS Irrigation'], JH: ['JH 循环水', 'JH Circulation'],
+    'JS/PS': ['PS 配水', 'PS Distribution'], 'PS/WS': ['WS 污水', 'WS Sewage'], 'PS/YS': ['YS 雨水', 'YS Storm water'], 'PS/HS': ['HS 雨污合流', 'HS Combined'], WS: ['WS 污水', 'WS Sewage'], YS: ['YS 雨水', 'YS Storm water'], HS: ['HS 雨污合流', 'HS Combined'], MQ: ['MQ 煤气', 'MQ Town gas'], YH: ['YH 液化气', 'YH Liquefied gas'], TR: ['TR 天然气', 'TR Natural gas'],
+    RS: ['RS 热水', 'RS Hot water'], ZQ: ['ZQ 蒸汽', 'ZQ Steam'], GD: ['GD 供电', 'GD Supply'], LD: ['LD 路灯', 'LD Street lighting'], XH: ['XH 交通信号', 'XH Traffic signals'], DC: ['DC 电车', 'DC Trams'], GG: ['GG 广告', 'GG Advertising'], DH: ['DH 电话', 'DH Telephone'], DS: ['DS 有线电视', 'DS Cable television'], XX: ['XX 信息网络', 'XX Data network'], GB: ['GB 广播', 'GB Broadcast'], ZH: ['ZH 综合管沟', 'ZH Utility tunnel'], BM: ['BM 不明', 'BM Unknown'] },
+  shape: { round: ['圆形', 'round'], rect: ['矩形', 'rectangular'] },
+  status: { 0: ['在用', 'in use'], 1: ['废弃', 'abandoned'], 2: ['空管', 'empty'], 3: ['其他', 'other'] },
+  flow_dir: { 0: ['起点 → 终点', 'start → end'], 1: ['终点 → 起点', 'end → start'] },
+  material: { 铸铁: ['铸铁', 'Cast iron'], 球墨铸铁: ['球墨铸铁', 'Ductile iron'], 球墨: ['球墨铸铁', 'Ductile iron'], 钢: ['钢', 'Steel'], 钢管: ['钢', 'Steel'], 混凝土: ['混凝土', 'Concrete'], 砼: ['混凝土', 'Concrete'], 钢筋混凝土: ['钢筋混凝土', 'Reinforced concrete'], 聚乙烯: ['聚乙烯', 'Polyethylene'], 塑料: ['塑料', 'Plastic'], 玻璃钢: ['玻璃钢', 'Glass fibre'], 砖石: ['砖石', 'Masonry'], 砖: ['砖', 'Brick'], 石: ['石', 'Stone'], 石棉: ['石棉', 'Asbestos'], 石棉水泥: ['石棉水泥', 'Asbestos cement'], 陶瓷: ['陶瓷', 'Ceramic'], 陶土: ['陶土', 'Clay'], 铜: ['铜', 'Copper'], 光纤: ['光纤', 'Optical fibre'], 光缆: ['光缆', 'Optical cable'] },
+  embed: { 直埋: ['直埋', 'Buried'], 管埋: ['管埋', 'In a duct'], 管块: ['管块', 'Duct bank'], 管沟: ['管沟', 'Trench'], 架空: ['架空', 'Overhead'], 地面: ['地面', 'On the ground'], 综合管廊: ['综合管廊', 'Utility tunnel'], 顶管: ['顶管', 'Jacked'], 定向钻: ['定向钻', 'Directionally drilled'], 水下: ['水下', 'Under water'], 小通道: ['小通道', 'Passage'], 人防: ['人防', 'Civil defence'], 井内连线: ['井内连线', 'Within a well'], 上架: ['上架', 'On a rack'] },
+  pressure: { 低压: ['低压', 'Low'], 中压B: ['中压B', 'Medium B'], 中压A: ['中压A', 'Medium A'], 次高压B: ['次高压B', 'Sub-high B'], 次高压A: ['次高压A', 'Sub-high A'], 高压B: ['高压B', 'High B'], 高压A: ['高压A', 'High A'] },
+  owner: { '供水企业(合成)': ['供水企业(合成)', 'Water company (synthetic)'], '排水企业(合成)': ['排水企业(合成)', 'Drainage company (synthetic)'], '燃气企业(合成)': ['燃气企业(合成)', 'Gas company (synthetic)'], '供热企业(合成)': ['供热企业(合成)', 'Heat company (synthetic)'], '供电企业(合成)': ['供电企业(合成)', 'Power company (synthetic)'], '通信企业(合成)': ['通信企业(合成)', 'Telecom company (synthetic)'], '管廊企业(合成)': ['管廊企业(合成)', 'Tunnel company (synthetic)'] },
+  use: { residential: ['住宅', 'Residential'], office: ['办公', 'Office'], commercial: ['商业', 'Commercial'], industrial: ['工业', 'Industrial'], school: ['学校', 'School'], hospital: ['医院', 'Hospital'], public: ['公共', 'Public'], utility: ['公用设施', 'Utility'] },
+  roof: { flat: ['平屋顶', 'Flat'], gable: ['双坡', 'Gable'], hip: ['四坡', 'Hip'], saw: ['锯齿形', 'Saw-tooth'] },
+  species: { poplar: ['杨树', 'Poplar'], pine: ['松树', 'Pine'], willow: ['柳树', 'Willow'] },
+  kind: { river: ['河流', 'River'], lake: ['湖泊', 'Lake'], reservoir: ['水库', 'Reservoir'], rail: ['铁路', 'Railway'], metro: ['地铁', 'Metro'], metro_station: ['地铁站', 'Metro station'], tram: ['有轨电车', 'Tram'], bus: ['公交', 'Bus'],
+    red: ['道路红线', 'Red line (roads)'], green: ['绿线', 'Green line (green space)'], blue: ['蓝线', 'Blue line (water)'], purple: ['紫线', 'Purple line (heritage)'], yellow: ['黄线', 'Yellow line (infrastructure)'],
+    well: ['检查井', 'Well'], valve: ['阀门', 'Valve'], hydrant: ['消火栓', 'Hydrant'], tee: ['三通', 'Tee'], bend: ['弯头', 'Bend'], cross: ['四通', 'Cross'], reducer: ['变径', 'Reducer'], cap: ['堵头', 'Cap'], gully: ['雨水口', 'Gully'], outfall: ['排出口', 'Outfall'], source: ['水源', 'Source'], meter: ['水表', 'Meter'], pump: ['泵', 'Pump'], tank: ['水池', 'Tank'], sensor: ['监测点', 'Sensor'], other: ['其他', 'Other'],
+    压力: ['压力', 'Pressure'], 流量: ['流量', 'Flow'], 液位: ['液位', 'Level'], 温度: ['温度', 'Temperature'], 雨量: ['雨量', 'Rainfall'], 甲烷: ['甲烷', 'Methane'], 硫化氢: ['硫化氢', 'Hydrogen sulfide'], 氧气: ['氧气', 'Oxygen'], 余氯: ['余氯', 'Chlorine'], 浊度: ['浊度', 'Turbidity'], 位移: ['位移', 'Displacement'], 井盖: ['井盖', 'Manhole cover'] },
+  appurtenance: { 阀门: ['阀门', 'Valve'], 人孔: ['人孔', 'Manhole'], 污水井: ['污水井', 'Sewage well'], 雨水井: ['雨水井', 'Storm well'], 检修井: ['检修井', 'Inspection well'], 消防栓: ['消防栓', 'Hydrant'], 泵站: ['泵站', 'Pumping station'], 换热站: ['换热站', 'Heat exchange station'], 调压站: ['调压站', 'Gas regulator station'] },
+  feature: { 直线点: ['直线点', 'On a straight run'], 弯头: ['弯头', 'Bend'], 三通: ['三通', 'Tee'], 四通: ['四通', 'Cross'], 盖堵: ['盖堵', 'Cap'], 变径: ['变径', 'Reducer'] },
+  scheme: { '国土空间用地用海分类2023': ['国土空间用地用海分类2023', 'Land and sea use classes 2023'] },
+  target_layer: { pipe_points: ['管点', 'Pipe points'], pipes: ['管线', 'Pipes'], buildings: ['建筑', 'Buildings'] },
+  layer: { pipes: ['管线', 'Pipes'], pipe_points: ['管点', 'Pipe points'], buildings: ['建筑', 'Buildings'], roads: ['道路', 'Roads'], trees: ['树木', 'Trees'], rail: ['铁路', 'Railways'], water: ['水系', 'Water'], parcels: ['地块', 'Parcels'], control_lines: ['控制线', 'Control lines'], sensors: ['传感器', 'Sensors'] },
+  location: { motor_lane: ['车行道下', 'Under a carriageway'], sidewalk: ['非车行道下', 'Beside the carriageway'] },
+  touch: { near: ['邻近', 'near'] },
+  life_from: { pipe: ['管线自带', 'of the pipe'], table: ['年限表', 'from the table'] },
+  // Where numbers and data come from, as the rules and layers say it.
+  source: {
+    'own value; below the service head of 0.10 to 0.14 MPa usual in water supply; U': ['自定值，低于供水常用服务水头 0.10–0.14 MPa（U 待查原文）'],
+    'own value after CJJ 159 practice: simultaneous fall of pressure; U': ['自定值，参照 CJJ 159 做法：多点压力同时下降（U 待查原文）'],
+    'own value; to be set by the depth of each well; U': ['自定值，应按各井深度设定（U 待查原文）'],
+    'own value; U': ['自定值（U 待查原文）'],
+    'GB/T 50493 practice: LEL of methane 5 %vol; M': ['GB/T 50493 做法：甲烷爆炸下限 5 %vol（M 通行知识）'],
+    'GBZ 2.1 maximum allowable concentration 10 mg/m3; M': ['GBZ 2.1 最高容许浓度 10 mg/m³（M 通行知识）'],
+    '19.5 %vol as usual for confined spaces; M': ['有限空间作业常用限值 19.5 %vol（M 通行知识）'],
+    'own value: three missed reports at five minutes; U': ['自定值：每五分钟一报，连续三次未报（U 待查原文）'],
+  },
+  rule: {
+    'GB 50289-2016 4.1.1; frost line': ['GB 50289-2016 4.1.1；冻土线'], "footprint over the pipe's outline": ['建筑轮廓压在管线外廓上'], 'design life of the pipe, else of its class and material': ['管线自带的设计年限，否则按类别与材质'], 'status 1 of the survey': ['普查状态为 1（废弃）'],
+    "that of the nearest building that names one, within 300 m of the pipe's middle": ['取管线中点 300 m 内最近的有城区名的建筑'], 'an even rain: no storm formula of the city was given': ['均匀降雨：未给出本市暴雨强度公式'], "U: the points are Strata's own": ['U：分值由本系统自定'],
+    'EPANET 2.3, demand-driven': ['EPANET 2.3，需水量驱动'],
+    'from the outer face': ['自管外壁起算'], '90 is wanted and 60 the least': ['宜为 90°，不得小于 60°'],
+  },
+};
+// The same with a number in it.
+const patterns = [
+  [/^strata-citygen, synthetic, seed (\d+); positions of main streets, squares and waters approximate$/, (m) => `strata-citygen 合成，种子 ${m[1]}；主要街道、广场、水系位置为近似`],
+  [/^metro: (\S+) \((\S+)\); bus: (\S+) \((\S+)\); datum not stated by the sources, taken as GCJ-02 and shifted to WGS 84$/, (m) => `地铁：${m[1]}（${m[2]}）；公交：${m[3]}（${m[4]}）；来源未注明基准，按 GCJ-02 转换到 WGS 84`],
+  [/^synthetic Changchun, seed (\d+)$/, (m) => `合成长春，种子 ${m[1]}`],
+  [/^a building hangs on the nearest pipe within (\d+) m of the middle of its footprint; ([\d.]+) people a dwelling \(census (\d+)\)$/, (m) => `建筑接在其轮廓中点 ${m[1]} m 内最近的管线上；每户 ${m[2]} 人（${m[3]} 年普查）`],
+  [/^no model was imported: demand is dwellings × ([\d.]+) people × (\d+) l\/d \(([^)]*): (\d+) to (\d+)\) × ([\d.]+), other buildings none; every source stands (\d+) m above its pipe; Hazen-Williams by material$/, (m) => `未导入模型：用水量 = 户数 × ${m[1]} 人 × ${m[2]} L/d（${m[3]}：${m[4]}–${m[5]}）× ${m[6]}，其他建筑不计；各水源高出其管 ${m[7]} m；海曾-威廉系数按材质`],
+  [/^(\d+) of (\d+) years$/, (m) => `${m[1]} 年 / ${m[2]} 年`],
+  [/^frost depth ([\d.]+) m and a margin of ([\d.]+) m$/, (m) => `冻深 ${m[1]} m 加余量 ${m[2]} m`],
+];
+const byCode = (csv) => new Map(csv.trim().split(/\r?\n/).slice(1).map((l) => l.split(',').slice(0, 2)));
+const [landZh, landEn] = [byCode(landuseZh), byCode(landuseEn)];
+
+/** A value in this language; `of` is its feature's class where that tells two lists apart. What is not known stays as it is. */
+export function worded(lang, name, value, of = '') {
+  if (value === null || value === undefined || typeof value === 'object') return value;
+  const at = lang === 'zh' ? 0 : 1;
+  if (name === 'land_use') { const word = (at ? landEn : landZh).get(String(value)); return word ? `${value} ${word.replace('*', '')}` : value; }
+  const list = Object.hasOwn(values, name) ? values[name] : {};
+  const key = `${of}/${value}`;
+  const entry = Object.hasOwn(list, key) ? list[key] : Object.hasOwn(list, value) ? list[value] : null;
+  if (entry) return entry[at] ?? value;
+  if (at === 0 && typeof value === 'string') for (const [form, say] of patterns) { const m = value.match(form); if (m) return say(m); }
+  return value;
+}
 
 export const say = (lang, key) => {
   const entry = words[key];

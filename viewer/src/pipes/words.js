@@ -1,4 +1,6 @@
-// Words of the supervision screen, in both languages.
+// Words of the supervision screen, in both languages; values of the record's own lists are the planner's too (../words.js).
+import { worded } from '../words.js';
+
 const words = {
   pipes: ['管线', 'Pipes'], survey: ['采集', 'Survey'], live: ['监测', 'Live'], permits: ['审批', 'Permits'], supervision: ['监管', 'Supervision'],
   synthetic_data: ['合成数据', 'Synthetic data'], loading: ['正在载入…', 'Loading…'], running: ['正在计算…', 'Working…'], close: ['关闭', 'Close'], none: ['没有结果', 'Nothing found'],
@@ -34,7 +36,7 @@ export const say = (lang, key) => {
 
 // Names of inputs and of members of answers, without their unit. What is not here is shown by its own name.
 const fields = {
-  line: ['线', 'Line'], width: ['带宽', 'Band'], frost_depth: ['冻深', 'Frost depth'], exaggeration: ['竖向放大', 'Exaggeration'], title: ['图名', 'Title'], drawings: ['图纸', 'Drawings'], pipes: ['管线', 'Pipes'], from: ['起点', 'From'], to: ['终点', 'To'],
+  line: ['线', 'Line'], calibrate: ['标定时长', 'Calibration'], calibrate_hours: ['标定小时数', 'Hours of calibration'], start: ['起始时刻', 'Start'], hours: ['小时数', 'Hours'], places: ['每处列出位置数', 'Places for each'], width: ['带宽', 'Band'], frost_depth: ['冻深', 'Frost depth'], exaggeration: ['竖向放大', 'Exaggeration'], title: ['图名', 'Title'], drawings: ['图纸', 'Drawings'], pipes: ['管线', 'Pipes'], from: ['起点', 'From'], to: ['终点', 'To'],
   class: ['类别', 'Class'], subclass: ['子类', 'Subclass'], stop_at: ['止于', 'Stop at'], closed: ['已关', 'Closed'], max_distance: ['最远', 'Farthest'], abandoned: ['含废弃', 'Abandoned too'], tolerance: ['平面容差', 'Tolerance'], height_tolerance: ['高程容差', 'Height tolerance'], limit: ['最多列出', 'At most'],
   at: ['位置', 'Place'], place: ['位置', 'Place'], stuck: ['卡死的阀门', 'Stuck valves'], open: ['视为开启', 'Taken as open'], reach: ['服务距离', 'Reach'], area: ['范围', 'Area'], against: ['对象', 'Against'], coverage: ['精度倍数', 'Coverage'], sound: ['含满足项', 'Sound ones too'], depth: ['深度', 'Depth'], slope: ['坡度', 'Slope'], near: ['邻近', 'Near'], margin: ['外扩', 'Margin'], horizon: ['预见期', 'Horizon'], zones: ['燃气保护范围', 'Gas zones'], by: ['分组', 'By'],
   dn: ['公称直径', 'DN'], od: ['外径', 'Outer diameter'], height: ['高', 'Height'], material: ['材质', 'Material'], embed: ['埋设', 'Laying'], pressure: ['压力', 'Pressure'], voltage: ['电压', 'Voltage'], owner: ['权属单位', 'Owner'], replaces: ['替换管线', 'Replaces'], offset: ['寻找合规位置', 'Search beside'], close: ['关闭', 'Close'], compare: ['前后比较', 'Before and after'], extended: ['延时模拟', 'Extended period'], watch: ['观察', 'Watch'], min_pressure: ['最低压力', 'Least pressure'], source_head: ['水源水头', 'Source head'], litres_per_person_day: ['人均日用水 L', 'Litres a person a day'], peak_factor: ['时变化系数', 'Peak factor'], pattern: ['时变化', 'Pattern'], intensity: ['雨强', 'Intensity'], return_period: ['重现期', 'Return period'], runoff: ['径流系数', 'Runoff'], strip: ['汇水带宽', 'Strip'], inlet: ['汇流时间', 'Inlet time'], mode: ['方式', 'Mode'], formula: ['暴雨公式', 'Storm formula'], valves: ['阀门', 'Valves'],
@@ -63,4 +65,6 @@ export function field(lang, name) {
   return { words: entry ? entry[lang === 'zh' ? 0 : 1] : (cut?.[1] ?? name).replaceAll('_', ' '), unit: cut ? units[cut[2]] : '' };
 }
 /** A word of a fixed list: a verdict, a kind, a level. */
-export const term = (lang, word) => (typeof word === 'string' && fields[word] ? fields[word][lang === 'zh' ? 0 : 1] : word);
+export const term = (lang, word) => (typeof word === 'string' && Object.hasOwn(fields, word) ? fields[word][lang === 'zh' ? 0 : 1] : word);
+/** A value of an answer: by the list of its own name, else as a word of a fixed list. */
+export const value = (lang, name, v, of) => { const w = worded(lang, name, v, of); return w === v ? term(lang, v) : w; };
