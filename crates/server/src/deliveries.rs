@@ -25,7 +25,7 @@ pub fn open(state: &CityState, store: &mut Store, d: &Definition, title: &str, d
         return Err(Problem::new("refused", format!("{} findings of level error: correct them and deliver again.", said["faults"])));
     }
     let changes = changes(state, &snapshot, delivery, &said["difference"])?;
-    let most = state.limits().proposal_changes;
+    let most = state.limits().delivery_changes;
     if changes.is_empty() {
         return Err(Problem::new("refused", "The delivery changes nothing in the stock."));
     }

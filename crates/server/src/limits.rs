@@ -36,6 +36,8 @@ pub struct Limits {
     pub tile_bytes: usize,
     pub tile_features: usize,
     pub proposal_changes: usize,
+    /// What a survey delivery may change: as much as the tables of a request can say.
+    pub delivery_changes: usize,
     pub session_s: u64,
     /// Wrong tokens in a minute before sign-in answers 429.
     pub sign_in_failures: usize,
@@ -68,6 +70,7 @@ impl Default for Limits {
             tile_bytes: 1 << 20,
             tile_features: 50_000,
             proposal_changes: 1000,
+            delivery_changes: 50_000,
             session_s: 12 * 3600,
             sign_in_failures: 10,
         }

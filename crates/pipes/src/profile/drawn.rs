@@ -8,6 +8,8 @@ use crate::{
 
 const LEFT_MM: f64 = 36.0;
 const ROW_MM: f64 = 11.0;
+/// Above the drawing: the title and the names of crossing pipes, written upwards.
+const LABELS_MM: f64 = 46.0;
 const HEADS: [&str; 7] = ["点号", "桩号 m", "地面 m", "管顶 m", "管底 m", "坡度 ‰ / 长 m", "规格"];
 
 pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f64; 2]>) -> Drawing {
@@ -20,11 +22,11 @@ pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f
     let (lo, hi) = ((lo - 1.0).floor(), (hi + 1.0).ceil());
     // Heights that would not fit on the sheet are exaggerated less.
     let exaggeration = {
-        let room = paper.map_or(260.0, |s| (s[1] - 54.0 - ROW_MM * HEADS.len() as f64).max(20.0));
+        let room = paper.map_or(260.0, |s| (s[1] - LABELS_MM - 20.0 - ROW_MM * HEADS.len() as f64).max(20.0));
         exaggeration.min((room / ((hi - lo) * k)).max(1.0)).floor().max(1.0)
     };
     let tall = (hi - lo) * k * exaggeration;
-    let base = 34.0 + tall;
+    let base = LABELS_MM + tall;
     let width = LEFT_MM + length * k + 14.0;
     let height = base + 6.0 + ROW_MM * HEADS.len() as f64 + 14.0;
     let width = width.max(paper.map_or(200.0, |s| s[0].min(200.0)));
@@ -74,17 +76,18 @@ pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f
         let ring: Vec<[f64; 2]> =
             ring.map(|(s, c)| d.at(r.station_m + (w * c).signum() * (w * c).abs().max(0.5 / k * c.abs()), r.axis_m + h * s)).collect();
         d.polygon(o.class.letters(), pen(colour(o.class), 0.6), ring);
-        let at = d.at(r.station_m, r.axis_m + h);
+    }
+    // Their names stand in one row over the drawing, each with a leader to its ring.
+    let mut order: Vec<_> = p.rings.iter().collect();
+    order.sort_by(|a, b| a.station_m.total_cmp(&b.station_m));
+    let places = spread(&order.iter().map(|r| d.at(r.station_m, lo)[0]).collect::<Vec<_>>(), 3.4);
+    for (r, place) in order.into_iter().zip(places) {
+        let o = &p.others[r.pipe as usize];
+        let (layer, top) = (o.class.letters(), base - tall - 1.0);
+        let at = d.at(r.station_m, r.axis_m + o.section.half_height_m());
+        d.line("LEADER", pen(GREY, 0.1), vec![at, [at[0], top], [place, top - 3.0]]);
         let ink = if r.clear_m < 0.0 { DANGER } else { BLACK };
-        d.turned_text(
-            o.class.letters(),
-            ink,
-            [at[0] + 0.8, at[1] - 1.0],
-            2.0,
-            Anchor::Start,
-            90.0,
-            format!("{} 净{:.2}", label(o), r.clear_m),
-        );
+        d.turned_text(layer, ink, [place + 0.7, top - 4.0], 2.0, Anchor::Start, 90.0, format!("{} 净{:.2}", label(o), r.clear_m));
     }
     table(&mut d, p, base, right);
     footer(&mut d, scale, exaggeration, p.synthetic, [width, height]);

@@ -7,7 +7,7 @@ use crate::{
 };
 
 const LEFT_MM: f64 = 24.0;
-const RIGHT_MM: f64 = 12.0;
+const RIGHT_MM: f64 = 16.0;
 const ROW_MM: f64 = 9.0;
 /// Above the highest ground: names of the pipes, written upwards.
 const LABELS_MM: f64 = 58.0;
@@ -67,7 +67,8 @@ pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str, pape
         let line: Vec<[f64; 2]> = piece.iter().map(|p| d.at(p[0], p[1])).collect();
         let cold: Vec<[f64; 2]> = piece.iter().map(|p| d.at(p[0], p[1] - frost_m)).collect();
         if let Some(p) = cold.last() {
-            d.text("FROST", BLUE, [p[0] - 1.0, p[1] - 1.0], 2.3, Anchor::End, format!("冻深 {frost_m:.2} m"));
+            // Beside the line, where no pipe and no kerb stands.
+            d.text("FROST", BLUE, [p[0] + 0.8, p[1] + 0.8], 2.1, Anchor::Start, format!("冻深 {frost_m:.2}"));
         }
         d.line("FROST", pen(BLUE, 0.18).dashed(), cold);
         d.line("GROUND", pen(BROWN, 0.5), line);
@@ -86,9 +87,15 @@ pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str, pape
                 d.line("KERB", pen(BLACK, 0.4), vec![[x, y + 1.5], [x, y - 1.5], [x - 1.5 * inside, y - 1.5]]);
             }
         }
-        if let Some(z) = ground_at((w.from_m + w.to_m) / 2.0) {
-            let [x, y] = d.at((w.from_m + w.to_m) / 2.0, z);
-            d.text("KERB", BLACK, [x, y + 4.0], 2.5, Anchor::Middle, if w.name.is_empty() { "车行道" } else { &w.name });
+        // Its name over the ground, between the leaders.
+        let name = if w.name.is_empty() { "车行道" } else { &w.name };
+        let half = name.chars().count() as f64 * 1.25 + 0.8;
+        let at = |share: f64| w.from_m + (w.to_m - w.from_m) * share;
+        let free = |s: &f64| c.cuts.iter().all(|cut| ((cut.station_m - s) * k).abs() > half);
+        let middle = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8].map(at).into_iter().find(free).unwrap_or_else(|| at(0.5));
+        if let Some(z) = ground_at(middle) {
+            let [x, y] = d.at(middle, z);
+            d.text("KERB", BLACK, [x, y - 1.2], 2.5, Anchor::Middle, name);
         }
     }
     for b in &c.buildings {
