@@ -281,7 +281,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     c += d.albedo * street_light() * (0.22 * exp(-up / 6.0) + 0.05 * exp(-up / 40.0));
     c += d.glow;
     brightened(diffuse, c);
-    return matter(c, n, v.pos, f, v.clip.xy);
+    return hatched(matter(c, n, v.pos, f, v.clip.xy), n, v.pos, v.clip.xy);
 }
 
 @fragment fn fs_wall(v: Vertex) -> @location(0) vec4f {
@@ -300,7 +300,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     if v.normal.z > 0.6 {
         let n = normalize(v.normal);
         let c = srgb(150.0, 148.0, 142.0) * (0.9 + 0.2 * hash_cell(v.uv.xy / 18.0, f.seed));
-        return matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy);
+        return hatched(matter(lit(c, n, v.pos, 1.0), n, v.pos, f, v.clip.xy), n, v.pos, v.clip.xy);
     }
     return wall_pixel(v, f, vec2f(max(v.uv.z, 1.0), max(v.uv.w, 3.0)), wx, wy);
 }
@@ -358,5 +358,5 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     let snow = frame.terrain.w * smoothstep(0.35, 0.8, n.z) * smoothstep(0.30, 0.55, noise(v.uv.xy * 0.25) + 0.22);
     c = mix(c, vec3f(0.80, 0.83, 0.88), snow * 0.85);
     c = lit(c, n, v.pos, ao) * crease(distance, edge, w);
-    return matter(c, n, v.pos, f, v.clip.xy);
+    return hatched(matter(c, n, v.pos, f, v.clip.xy), n, v.pos, v.clip.xy);
 }

@@ -23,6 +23,8 @@ struct Frame {
     view_px: vec4f,       // width, height and their inverses
     terrain: vec4f,       // lowest and highest tint, contours on, snow 0..1
     windows: vec4f,       // share of lit windows: homes, offices, shops, others
+    section: mat4x4f,     // to the cube of the section box, −1 to 1
+    section_on: vec4f,    // 0 no section, 1 what is inside stays, 2 what is outside
 }
 
 struct Draw {
@@ -235,6 +237,20 @@ fn in_cut(pos: vec3f) -> bool {
     return mode() == MODE_CUTAWAY && all(pos.xy > frame.cut_lo.xy) && all(pos.xy < frame.cut_hi.xy);
 }
 
+// What the section box takes.
+fn cut_off(pos: vec3f) -> bool {
+    let on = shielded(frame.section_on.x);
+    if on < 0.5 { return false; }
+    let q = abs((frame.section * vec4f(pos, 1.0)).xyz);
+    return all(q <= vec3f(1.0)) == (on > 1.5);
+}
+// Where a section opens a body its inner faces stand for the cut: paper with a hatch.
+fn hatched(c: vec4f, n: vec3f, pos: vec3f, px: vec2f) -> vec4f {
+    if shielded(frame.section_on.x) < 0.5 || dot(n, pos) <= 0.0 { return c; }
+    let line = band(fract((px.x + px.y) / 9.0), 0.0, 0.22, 0.12);
+    return vec4f(mix(srgb(226.0, 217.0, 200.0), srgb(120.0, 96.0, 72.0), line), 0.0);
+}
+
 const PALE_UNDERGROUND = vec3f(0.694, 0.651, 0.571);
 const DARK_UNDERGROUND = vec3f(0.0052, 0.0070, 0.0103);
 // What lies about the pipes in x-ray: paper, or night on a dark page.
@@ -296,7 +312,7 @@ fn faded(px: vec2f) -> bool {
 }
 // Tiles that just came, ghosts of what is gone, and what the cut-away takes.
 fn unseen(pos: vec3f, f: Feature, px: vec2f) -> bool {
-    if in_cut(pos) { return true; }
+    if in_cut(pos) || cut_off(pos) { return true; }
     if faded(px) { return true; }
     if shielded(draw.params.y) < 1.0 && door(px) >= draw.params.y { return true; }
     if comparing() && !stands(f, frame.time.x) && fract((px.x - px.y) / 8.0) > 0.5 { return true; }

@@ -32,7 +32,7 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
     let along_x = cross(py, face) * dpdx(v.uv.y) + cross(face, px) * dpdy(v.uv.y);
     let f = bare(v.row);
     // Under the ground pipes are what one has come for: the box that takes the earth away leaves them.
-    if faded(v.clip.xy) { discard; }
+    if faded(v.clip.xy) || cut_off(v.pos) { discard; }
     let flat_sided = (f.bits & BIT_FLAT) != 0u;
     let view = normalize(v.pos);
     let axis = along_x / max(length(along_x), 1e-20);
@@ -97,7 +97,7 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
 // Shafts and fittings: pale bodies with a dark rim, covers in the colour of their class.
 @fragment fn fs_well(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
-    if mode() == MODE_SURFACE && unseen(v.pos, f, v.clip.xy) { discard; }
+    if cut_off(v.pos) || (mode() == MODE_SURFACE && unseen(v.pos, f, v.clip.xy)) { discard; }
     let n = normalize(v.normal);
     if mode() == MODE_SURFACE {
         return matter(lit(draw.colour.rgb, n, v.pos, 0.9), n, v.pos, f, v.clip.xy);

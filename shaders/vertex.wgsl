@@ -82,6 +82,6 @@ fn placed(v: VertexIn) -> Vertex {
     return vec4f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0, 1.0, 1.0);
 }
 @fragment fn fs_pick(v: Vertex) -> @location(0) vec4u {
-    if i32(draw.params.x) != ROLE_PIPE && in_cut(v.pos) { discard; }
+    if cut_off(v.pos) || (i32(draw.params.x) != ROLE_PIPE && in_cut(v.pos)) { discard; }
     return vec4u(draw.ids.x + 1u, v.row, bitcast<u32>(dot(v.pos, frame.forward.xyz)), 0u);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use strata_tests::{district, judge, picture::Rgb, repository, scratch, server, strata, strata_ok};
+use strata_tests::{Server, district, district_copied, judge, picture::Rgb, repository, scratch, server, strata, strata_ok};
 
 #[test]
 fn maplibre_cesium_and_three_draw_our_tiles() {
@@ -147,6 +147,39 @@ fn a_supervisor_works_a_morning_on_the_page() {
     let [light, dark] = ["light", "dark"].map(|t| brightness(&out.join(format!("twin-{t}.png"))));
     println!("the twin is {light:.0} of 255 bright on a light page, {dark:.0} on a dark one");
     assert!(dark < 80.0 && light > 120.0, "{light} {dark}");
+}
+
+/// A survey delivery handed in on the page, sampled, taken in, published and archived there: the case and the record say so too.
+#[test]
+fn a_delivery_goes_to_the_archive_on_the_page() {
+    let work = scratch("delivery-page");
+    let folder = work.join("delivery");
+    strata_ok(&["gen", "survey", folder.to_str().expect("UTF-8"), "--seed", "42", "--size", "sheet"]);
+    let s = Server::start(&district_copied("delivery-page-city"));
+    let seen = judge("delivery.mjs", &[&s.url, &s.token, folder.to_str().expect("UTF-8")]);
+    println!("{seen}");
+    assert_eq!(seen["errors"], json!([]), "{seen}");
+    assert_eq!((&seen["small faults"], &seen["small changed"]), (&json!(0), &json!(1)), "{seen}");
+    for pair in ["handed", "archived", "steps", "roles", "version", "big_archived", "big_version"] {
+        assert!(!seen[pair][0].is_null(), "{pair}: {seen}");
+        assert_eq!(seen[pair][0], seen[pair][1], "{pair}: {seen}");
+    }
+    assert_eq!((&seen["handed"][1], &seen["archived"][1]), (&json!("checked"), &json!("archived")), "{seen}");
+    // What stood and what stands, in the record's two versions.
+    let material = &seen["material"];
+    assert!(material[0] == material[2] && material[1] == material[3] && material[0] != material[1], "{seen}");
+    for done in ["reason_asked", "version_listed", "turned"] {
+        assert_eq!(seen[done], true, "{done}: {seen}");
+    }
+    assert!(seen["rail"].as_array().is_some_and(|r| r.len() == 8 && r.iter().all(|s| s[1] == "done")), "{seen}");
+    assert_eq!(seen["left"], 0, "{seen}");
+    // More changes than a page shows and than a proposal by hand may have: all listed, and all taken in.
+    let changed = seen["big changed"].as_u64().expect("a count");
+    assert!(changed > 400 && seen["listed"] == changed, "{seen}");
+    assert_eq!(seen["pages"][0], json!([1, 400, changed]), "{seen}");
+    assert_eq!((&seen["pages"][1][0], &seen["pages"][1][2]), (&json!(401), &json!(changed)), "{seen}");
+    assert_eq!(seen["refusals"], json!([]), "{seen}");
+    assert!(seen["big_changes"].as_u64() > Some(1000), "{seen}");
 }
 
 /// Keyboard and contrast, as axe-core and a walk by Tab find them: nothing serious or critical, nothing out of reach or unseen.

@@ -120,6 +120,18 @@ fn the_page_measures_selects_moves_and_comes_back() {
     ] {
         assert_eq!(seen[done], true, "{done}: {seen}");
     }
+    // A box cuts what is drawn and what is picked; its faces go where they are moved.
+    let section = &seen["section"];
+    assert_eq!((&section["stays"], &section["other_side"][1]), (&section["id"], &section["other"][2]), "{seen}");
+    assert_ne!(section["gone"], section["other"][2], "a building outside of the box is picked: {seen}");
+    assert_ne!(section["other_side"][0], section["id"], "a building inside of the box is picked: {seen}");
+    let number = |v: &Value| v.as_f64().unwrap_or(f64::NAN);
+    assert!((number(&section["top_m"][0]) - number(&section["top_m"][1])).abs() < 0.011, "{seen}");
+    assert_eq!(number(&section["bottom_m"]), -3.5, "{seen}");
+    assert!(number(&section["pulled_m"]) > 0.5, "the drag moved the face by {}: {seen}", section["pulled_m"]);
+    assert!(number(&section["street_deg"]).abs() <= 45.0, "{seen}");
+    assert!(section["changed"].as_u64() > Some(300), "the picture is the same: {seen}");
+    assert_eq!((&section["link"], &section["removed"]), (&json!(true), &json!(true)), "{seen}");
     let eye = seen["eye_m"].as_f64().expect("an eye");
     assert!((eye - 1.6).abs() < 0.25, "the eye is {eye} m over the ground: {seen}");
 }

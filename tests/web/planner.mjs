@@ -48,6 +48,7 @@ async function worked() {
       }
       return null;
     });
+    const body = await evaluate(({ id }) => window.strata.twin.extent(id), spot);
     await page.keyboard.press('m');
     await page.locator('[data-kind=height]').click();
     await click([spot.x, spot.y]);
@@ -150,6 +151,90 @@ async function worked() {
     await page.bringToFront();
     await front.close();
     out.hidden_tab = await until(page, `window.strata.twin.frames() > ${frames}`, 30_000);
+    // A section box around that building, its faces moved by keys, by a drag and by a number; it stays in the address.
+    await page.setViewportSize({ width: 1400, height: 800 });
+    await page.goto(`${url}/?scene=planner&camera=${body.middle[0].toFixed(7)},${body.middle[1].toFixed(7)},${body.middle[2].toFixed(2)},${(body.radius_m * 7).toFixed(0)},20,-45&t=2026-06-21&sel=buildings:${encodeURIComponent(spot.id)}`);
+    await ready(page);
+    await until(page, "!!document.querySelector('[data-testid=card] dl dd')", 20_000);
+    out.section = await evaluate(async ({ id }) => {
+      // The building's own pixel, and one of another building beside it.
+      const { twin } = window.strata;
+      const c = document.getElementById('twin');
+      const found = { id };
+      for (let k = 0; k < 900 && !(found.own && found.other); k++) {
+        const [x, y] = [c.clientWidth * (0.02 + 0.66 * ((k * 7) % 30) / 30), c.clientHeight * (0.04 + 0.92 * Math.floor(k / 30) / 30)];
+        const hit = await twin.pick(x, y);
+        if (hit?.id === id) found.own ??= [x, y];
+        else if (hit?.layer === 'buildings') found.other ??= [x, y, hit.id];
+      }
+      return found;
+    }, spot);
+    const cut = () => evaluate(() => window.strata.twin.section());
+    const over = ([x, y]) => evaluate(([x, y]) => window.strata.twin.pick(x, y).then((h) => h?.id ?? null), [x, y]);
+    const drawn = async () => { await ready(page); await page.waitForTimeout(600); await ready(page); return page.screenshot({ timeout: 180_000 }); };
+    await page.locator('#twin').focus();
+    await page.keyboard.press('x');
+    await until(page, "!!document.querySelector('[data-testid=section]')", 10_000);
+    const first = await cut();
+    out.section.box = first;
+    out.section.stays = await over(out.section.own);
+    out.section.gone = await over(out.section.other);
+    await page.locator('[data-testid=section-outside]').click();
+    await drawn();
+    out.section.other_side = [await over(out.section.own), await over(out.section.other)];
+    await page.locator('[data-testid=section-inside]').click();
+    const whole = await drawn();
+    await page.locator('[data-testid=handle-top]').focus();
+    for (let k = 0; k < 2; k++) await page.keyboard.press('Shift+ArrowDown');
+    await page.keyboard.press('ArrowUp');
+    out.section.top_m = [(await cut()).high_m[2], first.high_m[2] - 9.5];
+    const lower = await drawn();
+    out.section.changed = await evaluate(async ([a, b]) => {
+      const pixels = async (data) => {
+        const image = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], { type: 'image/png' }));
+        const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+        context.drawImage(image, 0, 0);
+        // Of the map alone, without its panels.
+        return context.getImageData(360, 60, image.width - 760, image.height - 160).data;
+      };
+      const [p, q] = [await pixels(a), await pixels(b)];
+      let n = 0;
+      for (let i = 0; i < p.length; i += 4) if (Math.abs(p[i] - q[i]) + Math.abs(p[i + 1] - q[i + 1]) + Math.abs(p[i + 2] - q[i + 2]) > 60) n += 1;
+      return n;
+    }, [whole.toString('base64'), lower.toString('base64')]);
+    await page.locator('[data-testid=face-bottom]').fill('-3.5');
+    await page.locator('[data-testid=face-bottom]').press('Enter');
+    out.section.bottom_m = (await cut()).low_m[2];
+    // A handle that nothing covers is dragged along its axis, away from the middle.
+    const grip = await evaluate(() => {
+      for (const name of ['west', 'south', 'north', 'east']) {
+        const r = document.querySelector(`[data-testid=handle-${name}]`)?.getBoundingClientRect();
+        if (r && document.elementFromPoint(r.left + 14, r.top + 14)?.dataset.testid === `handle-${name}`) return { name, at: [r.left + 14, r.top + 14] };
+      }
+      return null;
+    });
+    const stood = await cut();
+    const centre = await evaluate((b) => { const p = window.strata.twin.onScreen(b.centre); const r = document.getElementById('twin').getBoundingClientRect(); return [r.left + p[0], r.top + p[1]]; }, stood);
+    const way = [grip.at[0] - centre[0], grip.at[1] - centre[1]].map((v, _, w) => (v / Math.hypot(...w)) * 40);
+    await page.mouse.move(...grip.at);
+    await page.mouse.down();
+    await page.mouse.move(grip.at[0] + way[0], grip.at[1] + way[1], { steps: 4 });
+    await page.mouse.up();
+    const pulled = await cut();
+    const axis = ['west', 'east'].includes(grip.name) ? 0 : 1;
+    out.section.pulled_m = ['west', 'south'].includes(grip.name) ? stood.low_m[axis] - pulled.low_m[axis] : pulled.high_m[axis] - stood.high_m[axis];
+    await page.locator('[data-testid=section-street]').click();
+    await until(page, 'window.strata.twin.section().heading_deg !== 0', 20_000);
+    out.section.street_deg = (await cut()).heading_deg;
+    await page.keyboard.press('Escape');
+    await page.waitForTimeout(700);
+    const kept = [page.url(), await cut()];
+    await page.goto('about:blank');
+    await page.goto(kept[0]);
+    await ready(page);
+    out.section.link = JSON.stringify(await cut()) === JSON.stringify(kept[1]) && (await page.locator('[data-testid=section-on]').count()) === 1;
+    await page.locator('[data-testid=section-on] button').last().click();
+    out.section.removed = (await cut()) === null;
     // Two pipes that cross, clicked beside their crossing, from above through the ground.
     const middle = plan.a[0].map((v, i) => (v + plan.a[1][i]) / 2);
     await page.setViewportSize({ width: 1000, height: 640 });

@@ -116,6 +116,9 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs,
     setDay: touch((day) => twin.set_time(day)),
     setClock: touch((ms) => twin.set_clock(ms)),
     setMode: touch((mode) => twin.set_mode(mode)),
+    /** A box that cuts what is drawn, as `section.js` has it; none: nothing is cut. */
+    setSection: touch((box) => twin.set_section(box ? JSON.stringify(box) : '')),
+    section: () => { const s = twin.section(); return s ? JSON.parse(s) : null; },
     /** X-ray on a dark page. */
     setDim: (dim) => { twin.set_dim(dim); dirty = true; moved = true; },
     setLayer: touch((id, visible, opacity) => twin.set_layer(id, visible, opacity)),

@@ -1,7 +1,7 @@
 //! What the light and the clock are like in one picture.
 
 use crate::sun::Sun;
-use glam::Vec3;
+use glam::{DMat4, DVec3, Vec3};
 use strata_model::Instant;
 use strata_scene::Mode;
 
@@ -49,6 +49,43 @@ impl Quality {
     }
 }
 
+/// A box in the city that cuts what is drawn: only what lies inside of it is, or only what lies outside.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SectionBox {
+    /// `[lon_deg, lat_deg, ellipsoidal height_m]` from which the faces are measured.
+    pub centre: [f64; 3],
+    /// Of the box's second axis from north, clockwise; the first is to its right, the third is up.
+    #[serde(default)]
+    pub heading_deg: f64,
+    /// Faces along the three axes, m from the centre.
+    pub low_m: [f64; 3],
+    pub high_m: [f64; 3],
+    /// What lies outside stays, and what lies inside goes.
+    #[serde(default)]
+    pub outside: bool,
+}
+
+impl SectionBox {
+    /// Whether the faces stand in their order and all is finite.
+    pub fn is_sound(&self) -> bool {
+        let all = self.centre.iter().chain(&self.low_m).chain(&self.high_m).chain([&self.heading_deg]);
+        all.copied().all(f64::is_finite) && (0..3).all(|k| self.high_m[k] - self.low_m[k] >= 0.01)
+    }
+    /// To a cube from −1 to 1.
+    pub(crate) fn cube_from_ecef(&self) -> DMat4 {
+        let enu = DMat4::from_cols_array(&strata_model::Enu::at_geographic(self.centre).matrix_ecef_from_local()).inverse();
+        let (low, high) = (DVec3::from(self.low_m), DVec3::from(self.high_m));
+        let turned = DMat4::from_rotation_z(self.heading_deg.to_radians());
+        DMat4::from_scale(2.0 / (high - low).max(DVec3::splat(0.01))) * DMat4::from_translation(-(low + high) / 2.0) * turned * enu
+    }
+    /// Whether a place, ECEF, is not drawn.
+    pub(crate) fn takes(&self, ecef: DVec3) -> bool {
+        let inside = self.cube_from_ecef().transform_point3(ecef).abs().max_element() <= 1.0;
+        inside == self.outside
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Look {
     pub sun: Sun,
@@ -59,6 +96,7 @@ pub struct Look {
     pub mode: Mode,
     /// Box of ground taken away around the camera's target in the cut-away mode: east, north, depth, m.
     pub cut_m: [f32; 3],
+    pub section: Option<SectionBox>,
     /// 1 in leaf, 0 bare.
     pub leaves: f32,
     /// Share of the ground under snow.
@@ -93,6 +131,7 @@ impl Look {
             compare: None,
             mode: Mode::Surface,
             cut_m: [24.0, 24.0, 6.0],
+            section: None,
             leaves,
             snow,
             contours: false,

@@ -138,12 +138,18 @@ impl PickMesh {
     }
 }
 
+/// Whether the section box takes a place, east, north, up at the target.
+pub(crate) fn section_takes(view: &View, look: &Look, p: DVec3) -> bool {
+    look.section.is_some_and(|s| s.takes(DVec3::from(view.enu.ecef_from_local(p.to_array()))))
+}
+
 impl Renderer {
     /// The feature that one sees under a pixel among these tiles: its tile, its id and its distance from the eye, m. Where the
     /// picture shows what lies beneath through all else, so does the pointer.
     pub fn pick(&self, view: &View, [x, y]: [f32; 2], look: &Look, tiles: &[TileHandle]) -> Option<(TileHandle, String, f64)> {
         let ray = view.ray(x, y);
         let in_cut = |d: f64| look.mode == Mode::Cutaway && cut_holds(look, view.eye_in_enu + ray.as_dvec3() * d);
+        let taken = |d: f64| section_takes(view, look, view.eye_in_enu + ray.as_dvec3() * d);
         let nearest = |beneath: bool, there: &dyn Fn(f64) -> bool| {
             let hit = |h: &TileHandle| {
                 let (ecef_from_tile, mesh) = self.mesh_of(*h)?;
@@ -151,8 +157,8 @@ impl Renderer {
             };
             tiles.iter().filter_map(hit).min_by(|a, b| a.2.total_cmp(&b.2))
         };
-        let below = || nearest(true, &|_| true);
-        let above = || nearest(false, &|d| !in_cut(d));
+        let below = || nearest(true, &|d| !taken(d));
+        let above = || nearest(false, &|d| !in_cut(d) && !taken(d));
         let (handle, row, d) = match look.mode {
             Mode::Xray => below().or_else(above),
             // The surface is a lid that is not drawn.
@@ -180,7 +186,10 @@ impl Renderer {
         let ray = view.ray(x, y).as_dvec3();
         let from = DVec3::from(view.eye_in_ecef);
         let to = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + ray * REACH_M).to_array()));
-        let there = |s: f64| look.mode != Mode::Cutaway || !cut_holds(look, view.eye_in_enu + ray * (s * REACH_M));
+        let there = |s: f64| {
+            let p = view.eye_in_enu + ray * (s * REACH_M);
+            (look.mode != Mode::Cutaway || !cut_holds(look, p)) && !section_takes(view, look, p)
+        };
         let share = |h: &TileHandle| self.mesh_of(*h).and_then(|(frame, mesh)| mesh.ground(frame, from, to, &there));
         let s = tiles.iter().filter_map(share).min_by(f64::total_cmp)?;
         Some(geographic_from_ecef((from + (to - from) * s).to_array()))

@@ -1,8 +1,13 @@
 //! The two uniform blocks, as `shaders/frame.wgsl` declares them.
 
-use crate::{gpu::Gpu, look::Look, pipelines::Pipelines, shadow::Cascade};
+use crate::{
+    gpu::Gpu,
+    look::{Look, SectionBox},
+    pipelines::Pipelines,
+    shadow::Cascade,
+};
 use bytemuck::{Pod, Zeroable};
-use glam::{Mat4, Vec3};
+use glam::{DMat4, Mat4, Vec3};
 use strata_scene::{Mode, View};
 
 /// `struct Frame`; one write a frame holds all that time, light and camera change.
@@ -30,8 +35,10 @@ pub struct Frame {
     pub view_px: [f32; 4],
     pub terrain: [f32; 4],
     pub windows: [f32; 4],
+    pub section: [[f32; 4]; 4],
+    pub section_on: [f32; 4],
 }
-const _: () = assert!(size_of::<Frame>() == 64 * 5 + 16 * 19);
+const _: () = assert!(size_of::<Frame>() == 64 * 6 + 16 * 20);
 
 /// `struct Draw`; one for each primitive of each tile.
 #[repr(C)]
@@ -47,6 +54,12 @@ const _: () = assert!(size_of::<Draw>() == 128);
 
 fn vec4(v: Vec3, w: f32) -> [f32; 4] {
     v.extend(w).to_array()
+}
+
+/// From the frame of all positions, the eye as origin, to the cube of a section box.
+fn cube_from_eye(view: &View, section: &SectionBox) -> Mat4 {
+    let ecef_from_enu = DMat4::from_cols_array(&view.enu.matrix_ecef_from_local()) * DMat4::from_translation(view.eye_in_enu);
+    (section.cube_from_ecef() * ecef_from_enu).as_mat4()
 }
 
 pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
@@ -67,6 +80,10 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         Mode::Cutaway => 2,
         Mode::Below => 3,
     };
+    // What a section takes throws no shadow, and what it leaves is read better without one.
+    if look.section.is_some() {
+        splits = [0.0; 4];
+    }
     // The eye in the city's plan, less whole tens of kilometres, and how its grid is turned; a turn of 9 says that there is none.
     let plan = look.grid.map_or(Vec3::new(0.0, 0.0, 9.0), |g| {
         let eye = g.working_from_enu(view.eye_in_enu.truncate()).map(|v| v.rem_euclid(10_000.0)).as_vec2();
@@ -97,6 +114,8 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         view_px: [w, h, 1.0 / w, 1.0 / h],
         terrain: [look.terrain_m[0], look.terrain_m[1], f32::from(u8::from(look.contours)), look.snow],
         windows: look.windows(),
+        section: look.section.map_or(Mat4::IDENTITY, |s| cube_from_eye(view, &s)).to_cols_array_2d(),
+        section_on: [look.section.map_or(0.0, |s| if s.outside { 2.0 } else { 1.0 }), 0.0, 0.0, 0.0],
     }
 }
 

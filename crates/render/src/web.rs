@@ -271,6 +271,18 @@ impl Twin {
     pub fn set_dim(&mut self, dim: bool) {
         self.stage.look.dim = dim;
     }
+    /// A [`crate::SectionBox`] as JSON, or an empty text: none.
+    pub fn set_section(&mut self, section_json: &str) -> Result<(), JsValue> {
+        self.stage.look.section = match section_json {
+            "" => None,
+            json => Some(serde_json::from_str::<crate::SectionBox>(json).map_err(text)?).filter(crate::SectionBox::is_sound),
+        };
+        Ok(())
+    }
+    /// The same back: what the scene is cut by now.
+    pub fn section(&self) -> Option<String> {
+        self.stage.look.section.and_then(|s| serde_json::to_string(&s).ok())
+    }
     pub fn set_layer(&mut self, id: &str, visible: bool, _opacity: f32) {
         self.stage.set_visible(id, visible);
     }

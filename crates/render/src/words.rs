@@ -396,6 +396,9 @@ impl Renderer {
         let ray = view.ray(at[0], at[1]);
         let along = far_m / ray.dot(view.forward_in_enu).max(1e-3);
         let near = along - (along * 0.01).max(2.0);
+        if crate::pick::section_takes(view, look, view.eye_in_enu + ray.as_dvec3() * f64::from(along)) {
+            return true;
+        }
         if self.pick(view, at, look, tiles).is_some_and(|(_, _, d)| (d as f32) < near) {
             return true;
         }
