@@ -2,7 +2,7 @@
 
 use crate::{
     network::NONE,
-    segments::{MANY, Marks, Segments, Touch},
+    segments::{ALONE, Marks, Segments, Touch, Trees},
 };
 use std::collections::HashSet;
 
@@ -62,65 +62,67 @@ impl Segments {
                 out.shut.push(*s);
             }
         });
-        // Which valves may be stuck, by the lowest bits of their numbers.
-        let maybe_stuck = stuck.iter().fold(0u64, |m, v| m | 1 << (v % 64));
-        let (mut open, mut done): (Vec<Touch>, usize) = (Vec::new(), 0);
+        // Stuck ones that stand open, by the segments at them.
+        let passed = stuck.iter().filter(|v| self.valves.get(**v as usize).is_some_and(|v| !v.closed));
+        let mut passed: Vec<[u32; 2]> = passed.flat_map(|v| self.sides(*v).iter().map(|s| [*s, *v])).collect();
+        passed.sort_unstable();
+        let mut done = 0;
         while let Some(&s) = out.shut.get(done) {
             done += 1;
             out.sources += self.sources[s as usize];
-            for t in self.touches(s) {
-                let v = valve(t.valve);
-                let stays = !t.closed && maybe_stuck >> (t.valve % 64) & 1 == 1 && marks.has(v, STUCK);
-                // One with the same part on all sides parts nothing; one with two is met once, or lies inside.
-                match t.other {
-                    NONE if !stays => {}
-                    MANY if !marks.set(v, LOOKED) => {}
-                    _ if !stays => open.push(*t),
-                    _ if t.other == MANY || marks.set(v, LOOKED) => {
-                        out.passed.push(t.valve);
-                        out.shut.extend(self.sides(t.valve).iter().copied().filter(|s| marks.set(*s as usize, INSIDE)));
-                    }
-                    _ => {}
+            let here = &passed[passed.partition_point(|p| p[0] < s)..];
+            for &[_, v] in here.iter().take_while(|p| p[0] == s) {
+                if marks.set(valve(v), LOOKED) {
+                    out.passed.push(v);
+                    out.shut.extend(self.sides(v).iter().copied().filter(|s| marks.set(*s as usize, INSIDE)));
                 }
             }
         }
-        open.retain(|t| {
-            let outside = match t.other {
-                MANY => self.sides(t.valve).iter().any(|s| !marks.has(*s as usize, INSIDE)),
-                o => !marks.has(o as usize, INSIDE),
-            };
-            if outside && t.closed {
-                out.closed.push(t.valve);
+        // Mostly they are a few: to look through them costs less than the marks of all around.
+        let shut: &[u32] = if out.shut.len() <= 4 { &out.shut } else { &[] };
+        let inside = |s: u32, marks: &Marks| shut.contains(&s) || shut.is_empty() && marks.has(s as usize, INSIDE);
+        let mut open: Vec<Touch> = Vec::with_capacity(out.shut.iter().map(|s| self.touches(*s).len()).sum());
+        let mut many = Vec::new();
+        for &s in &out.shut {
+            for t in self.touches(s) {
+                // One with the same part on all sides parts nothing; where many meet they are looked at once.
+                let junction = self.junction(t.other).is_some();
+                if t.other == NONE || junction && !marks.set(valve(t.valve()), LOOKED) {
+                    continue;
+                }
+                let outside = if junction { self.across(t).iter().any(|s| !inside(*s, marks)) } else { !inside(t.other, marks) };
+                if outside && t.closed() {
+                    out.closed.push(t.valve());
+                } else if outside && t.dry() {
+                    out.dry.push(t.valve());
+                } else if outside {
+                    open.push(*t);
+                    if junction {
+                        many.push(t.other);
+                        marks.set(valve(t.valve()), SHUT);
+                    }
+                }
             }
-            outside && !t.closed
-        });
+        }
         // What hangs on a valve between two parts hangs on both, so on the one inside; a search comes past it to the inside.
-        let many: Vec<u32> = open.iter().filter(|t| t.other == MANY).map(|t| t.valve).collect();
-        many.iter().for_each(|v| {
-            marks.set(valve(*v), SHUT);
-        });
-        let hung_on = |range: &dyn Fn(u32) -> [u32; 2]| {
-            let valves = many.iter().map(|v| self.count as u32 + v);
-            outer(out.shut.iter().copied().chain(valves).map(range).collect())
-        };
-        let hung = [0, 1].map(|k| hung_on(&|i| self.ranges(i)[k]));
-        let gone = hung_on(&|i| self.alone(i));
+        let hung_on = |tree: usize| outer(out.shut.iter().chain(&many).map(|p| self.range(*p, tree)).collect());
+        let (hung, gone) = ([0, 1].map(hung_on), hung_on(ALONE));
         let mut supply = Supply { segments: self, marks, hung, gone, lost: Vec::new(), group: Vec::new() };
         for t in &open {
-            let mut fed = false;
-            match t.other {
-                MANY => self.sides(t.valve).iter().for_each(|s| fed |= supply.is_fed(*s)),
-                o => fed = supply.is_fed(o),
-            }
-            if fed { out.close.push(t.valve) } else { out.dry.push(t.valve) }
+            let fed = match self.junction(t.other) {
+                None => supply.is_fed(t.other),
+                Some(v) => self.sides(v).iter().fold(false, |fed, s| supply.is_fed(*s) | fed),
+            };
+            if fed { out.close.push(t.valve()) } else { out.dry.push(t.valve()) }
         }
         // What hangs on the shut parts alone, and what the searches found.
         for r in &supply.gone {
             let hanging = self.hanging[r[0] as usize..r[1] as usize].iter().copied();
-            out.cut_off.extend(hanging.filter(|s| !supply.marks.has(*s as usize, INSIDE)));
+            out.cut_off.reserve(hanging.len());
+            out.cut_off.extend(hanging.filter(|s| !inside(*s, supply.marks)));
         }
         let searched = std::mem::take(&mut supply.lost);
-        let places = searched.iter().map(|s| self.alone(*s)[0]).map(|at| [at, at + 1]);
+        let places = searched.iter().map(|s| self.begins(*s)[ALONE]).map(|at| [at, at + 1]);
         for [from, to] in supply.gone.clone().into_iter().chain(places) {
             let doors = &self.doors[self.doors.partition_point(|d| d.0 < from)..];
             for &(at, v) in doors.iter().take_while(|d| d.0 < to) {
@@ -152,8 +154,15 @@ fn outer(mut ranges: Vec<[u32; 2]>) -> Vec<[u32; 2]> {
 
 /// Whether one of some ranges, apart from each other and in order, holds the place.
 fn covered(ranges: &[[u32; 2]], at: u32) -> bool {
-    let before = ranges.partition_point(|r| r[0] <= at);
-    before > 0 && at < ranges[before - 1][1]
+    match *ranges {
+        [] => false,
+        // As mostly.
+        [[from, to]] => from <= at && at < to,
+        _ => {
+            let before = ranges.partition_point(|r| r[0] <= at);
+            before > 0 && at < ranges[before - 1][1]
+        }
+    }
 }
 
 /// Whether parts are still fed when something is shut.
@@ -170,21 +179,21 @@ struct Supply<'a> {
 
 impl Supply<'_> {
     /// One of its supplies by the two trees does not pass what is shut.
-    fn surely(&self, s: u32) -> bool {
-        let place = self.segments.place(s);
-        place.fed && (0..2).any(|k| !covered(&self.hung[k], place.trees[k]))
+    fn surely(&self, begins: Trees) -> bool {
+        begins[ALONE] != NONE && (0..ALONE).any(|k| !covered(&self.hung[k], begins[k]))
     }
 
-    /// Never so for what is shut itself.
+    /// Never so for what is shut itself, which hangs on itself.
+    #[inline]
     fn is_fed(&mut self, s: u32) -> bool {
-        if self.marks.has(s as usize, INSIDE | UNFED) {
+        let begins = self.segments.begins(s);
+        if begins[ALONE] == NONE || covered(&self.gone, begins[ALONE]) {
             return false;
         }
-        let place = self.segments.place(s);
-        if !place.fed || covered(&self.gone, place.alone) {
-            return false;
+        if self.surely(begins) || self.marks.has(s as usize, FED) {
+            return true;
         }
-        self.marks.has(s as usize, FED) || self.surely(s) || self.search(s)
+        !self.marks.has(s as usize, UNFED) && self.search(s)
     }
 
     /// Two shut parts may cut off together what neither cuts off alone. Such parts lie beside no others that are cut off.
@@ -196,18 +205,15 @@ impl Supply<'_> {
         let (mut fed, mut at) = (false, 0);
         'search: while let Some(&part) = self.group.get(at) {
             at += 1;
-            for t in net.touches(part).iter().filter(|t| !t.closed) {
-                let others = match t.other {
-                    NONE => &[],
-                    MANY if self.marks.has(net.count + t.valve as usize, SHUT) => &[],
-                    MANY => net.sides(t.valve),
-                    _ => std::slice::from_ref(&t.other),
-                };
-                for &o in others {
+            for t in net.touches(part).iter().filter(|t| !t.closed() && t.other != NONE) {
+                if net.junction(t.other).is_some() && self.marks.has(net.count + t.valve() as usize, SHUT) {
+                    continue;
+                }
+                for &o in net.across(t) {
                     if self.marks.has(o as usize, INSIDE | UNFED) {
                         continue;
                     }
-                    fed = self.marks.has(o as usize, FED) || self.surely(o);
+                    fed = self.marks.has(o as usize, FED) || self.surely(net.begins(o));
                     if fed {
                         break 'search;
                     }

@@ -76,7 +76,7 @@ impl Kept {
         view.snapshot.keep(&key, || {
             let segments = Segments::new(&self.net, valves(&self.net));
             let per = users.by_segment(&self.net, &segments);
-            let bytes = (self.net.nodes.len() + self.net.edges.len()) * 12 + segments.valves.len() * 92 + per.len() * 116;
+            let bytes = (self.net.nodes.len() + self.net.edges.len()) * 12 + segments.valves.len() * 48 + per.len() * 84;
             Ok((Cut { segments, per }, bytes))
         })
     }

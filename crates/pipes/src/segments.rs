@@ -2,14 +2,17 @@
 //!
 //! Every pipe end may carry a valve, and a valve may be a point where pipes meet. A segment is what hangs together
 //! when all valves are closed (Walski 1993, "Water distribution valve topology for reliability analysis"); segments
-//! and valves are a second, smaller graph. Over it stands the tree of the shortest supply, in steps from a source:
-//! with the nodes numbered so that every subtree is one range, whether a part hangs on something that is shut is two
-//! comparisons; beside it a second one that keeps off large segments, for what the first loses. A third tree says what
-//! hangs on a part alone: with it gone nothing else can feed them. So an isolation costs what it shuts and what it tells,
-//! not what the network holds.
+//! and valves are a second, smaller graph, whose parts are the segments and the junctions: valves at which more than two
+//! of them meet. Over it stands the tree of the shortest supply, in steps from a source: with the parts numbered so that
+//! every subtree is one range, whether one hangs on something that is shut is two comparisons; beside it a second one that
+//! keeps off large segments, for what the first loses. A third tree says what hangs on a part alone: with it gone nothing
+//! else can feed them. So an isolation costs what it shuts and what it tells, not what the network holds.
 
-use crate::network::{NONE, Network, PointKind};
-use std::{collections::VecDeque, sync::Mutex};
+use crate::{
+    network::{NONE, Network, PointKind},
+    walk::{Bits, Rising},
+};
+use std::sync::Mutex;
 
 /// Where a valve sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,26 +73,35 @@ impl Lists {
     }
 }
 
-/// More than one segment lies across a valve.
-pub(crate) const MANY: u32 = NONE - 1;
-
 /// A valve at a segment, with what an isolation asks of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Touch {
-    pub valve: u32,
-    /// The segment across: `NONE` where it parts nothing, `MANY` where more than two segments meet.
+    /// The valve's number in the upper bits, `CLOSED` and `DRY` in the lowest two.
+    valve: u32,
+    /// The part across: `NONE` where it parts nothing.
     pub other: u32,
-    pub closed: bool,
 }
 
-/// Where a segment begins in the two supply trees and in `hanging`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub trees: [u32; 2],
-    pub alone: u32,
-    /// Something feeds it while all valves stand as they are.
-    pub fed: bool,
+impl Touch {
+    const CLOSED: u32 = 1;
+    const DRY: u32 = 2;
+
+    pub fn valve(self) -> u32 {
+        self.valve >> 2
+    }
+    pub fn closed(self) -> bool {
+        self.valve & Self::CLOSED != 0
+    }
+    /// A segment lies across that nothing feeds, or nothing without this one.
+    pub fn dry(self) -> bool {
+        self.valve & Self::DRY != 0
+    }
 }
+
+/// Numbers in the trees: of the shortest supply, of the one that passes as little as it can, and of what hangs on a part
+/// alone.
+pub(crate) type Trees = [u32; 3];
+pub(crate) const ALONE: usize = 2;
 
 /// All segments of a network under one set of valves.
 #[derive(Debug)]
@@ -102,19 +114,17 @@ pub struct Segments {
     /// Sources in each segment.
     pub sources: Vec<u32>,
     pub length_m: Vec<f64>,
-    pub(crate) sides: Lists,
-    pub(crate) around: Lists,
-    /// In the order of `around`.
+    sides: Lists,
+    /// Where the touches of each segment begin; they are in the order of the valves.
+    first: Vec<u32>,
     touches: Vec<Touch>,
-    places: Vec<Place>,
+    /// Valves at which more than two segments meet.
+    junctions: Vec<u32>,
+    /// Where the range of each segment, then each junction, begins and ends in the trees; `NONE` where nothing feeds it.
+    from: Vec<Trees>,
+    to: Vec<Trees>,
     edges: Lists,
-    /// Range of each segment, then of each valve, in the supply tree; empty where nothing feeds it.
-    range: Vec<[u32; 2]>,
-    /// The same in the tree of the supply that passes as little as it can.
-    other_range: Vec<[u32; 2]>,
-    /// Range in `hanging` of what is fed through each segment, then each valve, and through nothing else; of a segment
-    /// itself the first. Empty where nothing feeds it.
-    alone: Vec<[u32; 2]>,
+    /// Segments in the order of the third tree: after each what is fed through it and through nothing else.
     pub(crate) hanging: Vec<u32>,
     /// Closed valves at the fed segments, with the segment's place in `hanging`, in that order.
     pub(crate) doors: Vec<(u32, u32)>,
@@ -166,8 +176,7 @@ impl Segments {
     /// Cuts the network at its valves. What feeds it: [`Network::terminals`].
     pub fn new(net: &Network, valves: Vec<Valve>) -> Self {
         let (nodes, edges) = (net.nodes.len(), net.edges.len());
-        let mut barred = crate::walk::Bits::new(edges * 2);
-        let mut is_valve = crate::walk::Bits::new(nodes);
+        let (mut barred, mut is_valve) = (Bits::new(edges * 2), Bits::new(nodes));
         for v in valves.iter().filter(|v| v.operable || v.closed) {
             match v.seat {
                 Seat::End { edge, end } => {
@@ -181,64 +190,80 @@ impl Segments {
                 }
             }
         }
-        // Union-find over nodes and edges; the smaller number is the root.
-        let mut root: Vec<u32> = (0..(nodes + edges) as u32).collect();
-        for (i, e) in net.edges.iter().enumerate() {
-            for (k, n) in e.ends.into_iter().enumerate() {
-                if !barred.has((i as u32) << 1 | k as u32) {
-                    let (a, b) = (find(&mut root, n), find(&mut root, (nodes + i) as u32));
-                    root[a.max(b) as usize] = a.min(b);
-                }
-            }
+        // An edge belongs to the node at an end without a valve, and joins two; the smallest number is the root.
+        let free = |edge: usize, end: u32| !barred.has((edge as u32) << 1 | end);
+        let mut root: Vec<u32> = (0..nodes as u32).collect();
+        for (_, e) in net.edges.iter().enumerate().filter(|(i, _)| free(*i, 0) && free(*i, 1)) {
+            let [a, b] = e.ends.map(|n| find(&mut root, n));
+            root[a.max(b) as usize] = a.min(b);
         }
-        let mut number = vec![NONE; nodes + edges];
         let mut count = 0u32;
-        for i in 0..(nodes + edges) as u32 {
-            if (i as usize) < nodes && is_valve.has(i) {
-                continue;
-            }
-            let r = find(&mut root, i) as usize;
-            if number[r] == NONE {
-                number[r] = count;
-                count += 1;
-            }
-            number[i as usize] = number[r];
+        let mut number = || {
+            count += 1;
+            count - 1
+        };
+        let mut of_node = root;
+        for n in 0..nodes {
+            // A root stands before what hangs on it, so it has its number already.
+            let above = of_node[n] as usize;
+            of_node[n] = match above == n {
+                true if is_valve.has(n as u32) => NONE,
+                true => number(),
+                false => of_node[above],
+            };
         }
-        drop(root);
-        let of_edge = number.split_off(nodes);
-        let of_node = number;
+        let of_end = |i: usize, ends: [u32; 2]| (0..2).find(|k| free(i, *k)).map(|k| of_node[ends[k as usize] as usize]);
+        let of_edge: Vec<u32> = net.edges.iter().enumerate().map(|(i, e)| of_end(i, e.ends).unwrap_or_else(&mut number)).collect();
         let count = count as usize;
         let (mut sources, mut length_m) = (vec![0u32; count], vec![0.0; count]);
         for t in net.terminals().map(|t| of_node[t as usize]).filter(|s| *s != NONE) {
             sources[t as usize] += 1;
         }
         net.edges.iter().zip(&of_edge).for_each(|(e, s)| length_m[*s as usize] += e.length_m);
-        let mut touching: Vec<(u32, u32)> = Vec::with_capacity(valves.len() * 2);
+        let mut sides = Lists { first: Vec::with_capacity(valves.len() + 1), items: Vec::with_capacity(valves.len() * 2) };
+        let (mut junctions, mut first) = (Vec::new(), vec![0u32; count + 1]);
         for (i, v) in valves.iter().enumerate() {
-            let from = touching.len();
+            let from = sides.items.len();
+            sides.first.push(from as u32);
             match v.seat {
                 _ if !(v.operable || v.closed) => {}
                 Seat::End { edge, end } => {
-                    touching.push((i as u32, of_edge[edge as usize]));
-                    let node = of_node[net.edges[edge as usize].ends[usize::from(end)] as usize];
-                    if node != NONE {
-                        touching.push((i as u32, node));
+                    let [a, b] = [of_edge[edge as usize], of_node[net.edges[edge as usize].ends[usize::from(end)] as usize]];
+                    sides.items.push(a.min(b));
+                    if a != b && b != NONE {
+                        sides.items.push(a.max(b));
                     }
                 }
-                Seat::Node(n) => touching.extend(net.halves(n).map(|h| (i as u32, of_edge[h.edge as usize]))),
-            }
-            touching[from..].sort_unstable();
-            let mut kept = from;
-            for j in from..touching.len() {
-                if j == from || touching[j] != touching[kept - 1] {
-                    touching[kept] = touching[j];
-                    kept += 1;
+                Seat::Node(n) => {
+                    let mut own: Vec<u32> = net.halves(n).map(|h| of_edge[h.edge as usize]).collect();
+                    own.sort_unstable();
+                    own.dedup();
+                    sides.items.extend(own);
                 }
             }
-            touching.truncate(kept);
+            let own = &sides.items[from..];
+            own.iter().for_each(|s| first[*s as usize + 1] += 1);
+            if own.len() > 2 {
+                junctions.push(i as u32);
+            }
         }
-        let sides = Lists::new(valves.len(), || touching.iter().copied());
-        let around = Lists::new(count, || touching.iter().map(|(v, s)| (*s, *v)));
+        sides.first.push(sides.items.len() as u32);
+        (0..count).for_each(|s| first[s + 1] += first[s]);
+        let (mut next, mut touches) = (first.clone(), vec![Touch::default(); sides.items.len()]);
+        let mut met = 0;
+        for (i, v) in valves.iter().enumerate() {
+            let own = sides.of(i as u32);
+            met += u32::from(own.len() > 2);
+            for &s in own {
+                let other = match *own {
+                    [_] => NONE,
+                    [a, b] => a ^ b ^ s,
+                    _ => count as u32 + met - 1,
+                };
+                touches[next[s as usize] as usize] = Touch { valve: (i as u32) << 2 | u32::from(v.closed), other };
+                next[s as usize] += 1;
+            }
+        }
         let members = Lists::new(count, || of_edge.iter().enumerate().map(|(e, s)| (*s, e as u32)));
         let mut new = Self {
             of_edge,
@@ -248,39 +273,39 @@ impl Segments {
             sources,
             length_m,
             sides,
-            around,
-            touches: Vec::new(),
-            places: Vec::new(),
+            first,
+            touches,
+            junctions,
+            from: Vec::new(),
+            to: Vec::new(),
             edges: members,
-            range: Vec::new(),
-            other_range: Vec::new(),
-            alone: Vec::new(),
             hanging: Vec::new(),
             doors: Vec::new(),
             spare: Mutex::default(),
         };
-        for s in 0..count as u32 {
-            let touches = new.around.of(s).iter().map(|&valve| {
-                let other = match new.sides.of(valve) {
-                    [_] => NONE,
-                    [a, b] => a ^ b ^ s,
-                    _ => MANY,
-                };
-                Touch { valve, other, closed: new.valves[valve as usize].closed }
-            });
-            new.touches.extend(touches);
+        let weight = |p: u32| u32::from((p as usize) < count);
+        let (lone, (shortest, slender)) = rayon::join(
+            || new.lone_supply().ranges(new.parts(), weight),
+            || rayon::join(|| new.shortest_supply(), || new.slender_supply()),
+        );
+        let ends = |k: usize| (0..new.parts()).map(|p| [shortest[p][k], slender[p][k], lone[p][k]]).collect();
+        (new.from, new.to) = (ends(0), ends(1));
+        let (from, to, first) = (&new.from, &new.to, &new.first);
+        new.hanging = vec![NONE; from[..count].iter().filter(|f| f[ALONE] != NONE).count()];
+        for s in (0..count).filter(|s| from[*s][ALONE] != NONE) {
+            let behind = from[s][ALONE]..to[s][ALONE];
+            new.hanging[behind.start as usize] = s as u32;
+            for t in &mut new.touches[first[s] as usize..first[s + 1] as usize] {
+                if t.closed() {
+                    new.doors.push((behind.start, t.valve()));
+                }
+                let across = from[..count].get(t.other as usize).map(|f| f[ALONE]);
+                if across.is_some_and(|at| at == NONE || behind.contains(&at)) {
+                    t.valve |= Touch::DRY;
+                }
+            }
         }
-        new.range = new.supply_tree();
-        new.other_range = new.slender_tree();
-        (new.alone, new.hanging) = new.lone_supply();
-        let place = |s: usize| {
-            let [from, to] = new.range[s];
-            Place { trees: [from, new.other_range[s][0]], alone: new.alone[s][0], fed: from < to }
-        };
-        new.places = (0..count).map(place).collect();
-        for (at, &s) in new.hanging.iter().enumerate() {
-            new.doors.extend(new.around.of(s).iter().filter(|v| new.valves[**v as usize].closed).map(|v| (at as u32, *v)));
-        }
+        new.doors.sort_unstable();
         new
     }
 
@@ -289,181 +314,189 @@ impl Segments {
         self.sides.of(valve)
     }
     /// Valves at the segment.
-    pub fn around(&self, segment: u32) -> &[u32] {
-        self.around.of(segment)
+    pub fn around(&self, segment: u32) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.touches(segment).iter().map(|t| t.valve())
     }
     pub fn edges(&self, segment: u32) -> &[u32] {
         self.edges.of(segment)
     }
     /// Something feeds it while all valves stand as they are.
     pub fn is_fed(&self, segment: u32) -> bool {
-        let [from, to] = self.range[segment as usize];
-        from < to
+        self.from[segment as usize][ALONE] != NONE
     }
     pub(crate) fn touches(&self, segment: u32) -> &[Touch] {
-        &self.touches[self.around.range(segment)]
+        &self.touches[self.first[segment as usize] as usize..self.first[segment as usize + 1] as usize]
     }
-    pub(crate) fn place(&self, segment: u32) -> Place {
-        self.places[segment as usize]
+    /// Where its ranges begin in the trees.
+    pub(crate) fn begins(&self, part: u32) -> Trees {
+        self.from[part as usize]
     }
-    /// Ranges of a segment or, counted on, of a valve in the two supply trees.
-    pub(crate) fn ranges(&self, part: u32) -> [[u32; 2]; 2] {
-        [&self.range, &self.other_range].map(|r| r[part as usize])
+    /// Its range in one of them.
+    pub(crate) fn range(&self, part: u32, tree: usize) -> [u32; 2] {
+        [self.from[part as usize][tree], self.to[part as usize][tree]]
     }
-
-    /// Breadth first from all sources through open valves; segments and valves are its nodes, numbered so that a
-    /// subtree is a range.
-    fn supply_tree(&self) -> Vec<[u32; 2]> {
-        let all = self.count + self.valves.len();
-        let mut parent = vec![NONE; all];
-        let mut order: Vec<u32> = (0..self.count as u32).filter(|s| self.sources[*s as usize] > 0).collect();
-        let mut seen = crate::walk::Bits::new(all);
-        let mut queue: VecDeque<u32> = order.iter().copied().collect();
-        order.iter().for_each(|s| {
-            seen.set(*s);
-        });
-        while let Some(i) = queue.pop_front() {
-            let next = if (i as usize) < self.count { self.around(i) } else { self.sides(i - self.count as u32) };
-            for &j in next {
-                let j = if (i as usize) < self.count {
-                    if self.valves[j as usize].closed {
-                        continue;
-                    }
-                    j + self.count as u32
-                } else {
-                    j
-                };
-                if seen.set(j) {
-                    parent[j as usize] = i;
-                    order.push(j);
-                    queue.push_back(j);
-                }
-            }
+    /// The valve that a part is, unless it is a segment.
+    pub(crate) fn junction(&self, part: u32) -> Option<u32> {
+        self.junctions.get((part as usize).checked_sub(self.count)?).copied()
+    }
+    /// Segments across a valve that parts something; where many meet at it, all of them.
+    pub(crate) fn across<'a>(&'a self, t: &'a Touch) -> &'a [u32] {
+        match self.junction(t.other) {
+            Some(v) => self.sides(v),
+            None => std::slice::from_ref(&t.other),
         }
-        ranges(&order, &parent, |_| 1)
+    }
+    fn parts(&self) -> usize {
+        self.count + self.junctions.len()
+    }
+    fn fed_at_once(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.count as u32).filter(|s| self.sources[*s as usize] > 0)
     }
 
-    /// Like [`Segments::supply_tree`], but a way costs the squares of the numbers of valves at the segments it passes: it
-    /// keeps off the large ones, through which most shortest ways lead and which shut most off.
-    fn slender_tree(&self) -> Vec<[u32; 2]> {
-        let all = self.count + self.valves.len();
-        let (mut cost, mut parent) = (vec![u64::MAX; all], vec![NONE; all]);
-        let (mut order, mut done) = (Vec::with_capacity(all), crate::walk::Bits::new(all));
-        let mut queue = crate::walk::Rising::new();
-        for s in (0..self.count as u32).filter(|s| self.sources[*s as usize] > 0) {
-            cost[s as usize] = 0;
+    /// Parts beyond the open valves of a part.
+    fn beyond(&self, part: u32, mut f: impl FnMut(u32)) {
+        match self.junction(part) {
+            Some(v) => self.sides(v).iter().for_each(|s| f(*s)),
+            None => self.touches(part).iter().filter(|t| !t.closed() && t.other != NONE).for_each(|t| f(t.other)),
+        }
+    }
+
+    /// Breadth first from all sources through open valves.
+    fn shortest_supply(&self) -> Vec<[u32; 2]> {
+        let mut tree = Tree::new(self.parts());
+        let mut met = Bits::new(self.parts());
+        for s in self.fed_at_once() {
+            met.set(s);
+            tree.push(s, NONE);
+        }
+        let mut at = 0;
+        while let Some(&part) = tree.order.get(at) {
+            self.beyond(part, |p| {
+                if met.set(p) {
+                    tree.push(p, at as u32);
+                }
+            });
+            at += 1;
+        }
+        tree.ranges(self.parts(), |_| 1)
+    }
+
+    /// Like [`Segments::shortest_supply`], but a way costs the squares of the numbers of valves at the segments it passes: it
+    /// keeps off the large ones, through which most shortest ways lead and which shut most off. What a part costs is the same
+    /// from all sides, so the first that comes to it is the best, and each is queued once.
+    fn slender_supply(&self) -> Vec<[u32; 2]> {
+        let mut tree = Tree::new(self.parts());
+        let mut met = Bits::new(self.parts());
+        let mut above = vec![NONE; self.parts()];
+        let mut queue = Rising::new();
+        for s in self.fed_at_once() {
+            met.set(s);
             queue.push_key(0, s);
         }
-        while let Some((at, i)) = queue.pop() {
-            if !done.set(i) {
-                continue;
-            }
-            order.push(i);
-            let segment = (i as usize) < self.count;
-            for &j in if segment { self.around(i) } else { self.sides(i - self.count as u32) } {
-                let (j, more) = match segment {
-                    true if self.valves[j as usize].closed => continue,
-                    true => (j + self.count as u32, 0),
-                    false => (j, (self.around(j).len() as u64).pow(2)),
-                };
-                if at + more < cost[j as usize] {
-                    cost[j as usize] = at + more;
-                    parent[j as usize] = i;
-                    queue.push_key(at + more, j);
+        while let Some((cost, part)) = queue.pop() {
+            let at = tree.order.len() as u32;
+            tree.push(part, above[part as usize]);
+            self.beyond(part, |p| {
+                if met.set(p) {
+                    let valves = if (p as usize) < self.count { self.touches(p).len() as u64 } else { 0 };
+                    above[p as usize] = at;
+                    queue.push_key(cost + valves * valves, p);
                 }
-            }
+            });
         }
-        ranges(&order, &parent, |_| 1)
+        tree.ranges(self.parts(), |_| 1)
     }
 
-    /// `alone` and `hanging`. Segments and open valves are a graph without directions, the sources one vertex: what
-    /// hangs on a part alone lies behind it in the tree of blocks and cut vertices (Hopcroft & Tarjan 1973).
-    fn lone_supply(&self) -> (Vec<[u32; 2]>, Vec<u32>) {
-        let all = self.count + self.valves.len();
-        // In the order of a walk into the depth: 0 are the sources together.
-        let (mut number, mut low, mut parent) = (vec![NONE; all], vec![0u32; all], vec![NONE; all]);
-        let mut order: Vec<u32> = Vec::with_capacity(all);
-        let mut calls: Vec<(u32, u32)> = Vec::new();
-        let visit = |i: u32, order: &mut Vec<u32>, number: &mut [u32], low: &mut [u32]| {
-            order.push(i);
-            number[i as usize] = order.len() as u32;
-            let source = self.sources.get(i as usize).is_some_and(|s| *s > 0);
-            low[i as usize] = if source { 0 } else { order.len() as u32 };
+    /// Each part under the last one that all its ways from the sources pass. Parts and open valves are a graph without
+    /// directions, the sources one vertex: what hangs on a part alone lies behind it in the tree of blocks and cut vertices
+    /// (Hopcroft & Tarjan 1973).
+    fn lone_supply(&self) -> Tree {
+        // In the order of a walk into the depth, where 0 are the sources together: the number of each part, and the least
+        // one that it and those below it touch.
+        let (mut number, mut low) = (vec![0u32; self.parts()], Vec::with_capacity(self.parts()));
+        let mut tree = Tree::new(self.parts());
+        let visit = |part: u32, above: u32, tree: &mut Tree, number: &mut [u32], low: &mut Vec<u32>| {
+            tree.push(part, above);
+            number[part as usize] = tree.order.len() as u32;
+            let source = self.sources.get(part as usize).is_some_and(|s| *s > 0);
+            low.push(if source { 0 } else { tree.order.len() as u32 });
         };
-        for start in (0..self.count as u32).filter(|s| self.sources[*s as usize] > 0) {
-            if number[start as usize] != NONE {
+        // The parts on the way down, each with how many of its neighbours have been looked at.
+        let mut calls: Vec<(u32, usize)> = Vec::new();
+        for start in self.fed_at_once() {
+            if number[start as usize] != 0 {
                 continue;
             }
-            visit(start, &mut order, &mut number, &mut low);
-            calls.push((start, 0));
-            while let Some((i, next)) = calls.last_mut() {
-                let i = *i;
-                let segment = (i as usize) < self.count;
-                let list = if segment { self.around(i) } else { self.sides(i - self.count as u32) };
-                let Some(&j) = list.get(*next as usize) else {
-                    calls.pop();
-                    let above = parent[i as usize];
-                    if above != NONE {
-                        low[above as usize] = low[above as usize].min(low[i as usize]);
+            calls.push((low.len() as u32, 0));
+            visit(start, NONE, &mut tree, &mut number, &mut low);
+            while let Some((i, looked)) = calls.last_mut() {
+                let i = *i as usize;
+                let part = tree.order[i];
+                let next = match self.junction(part) {
+                    Some(v) => self.sides(v).get(*looked).copied(),
+                    None => self.touches(part).get(*looked).map(|t| if t.closed() { NONE } else { t.other }),
+                };
+                *looked += 1;
+                match next {
+                    None => {
+                        calls.pop();
+                        if let Some(&(above, _)) = calls.last() {
+                            low[above as usize] = low[above as usize].min(low[i]);
+                        }
                     }
-                    continue;
-                };
-                *next += 1;
-                let j = match segment {
-                    true if self.valves[j as usize].closed => continue,
-                    true => j + self.count as u32,
-                    false => j,
-                };
-                if number[j as usize] == NONE {
-                    parent[j as usize] = i;
-                    visit(j, &mut order, &mut number, &mut low);
-                    calls.push((j, 0));
-                } else {
-                    low[i as usize] = low[i as usize].min(number[j as usize]);
+                    Some(NONE) => {}
+                    Some(p) if number[p as usize] == 0 => {
+                        calls.push((low.len() as u32, 0));
+                        visit(p, i as u32, &mut tree, &mut number, &mut low);
+                    }
+                    Some(p) => low[i] = low[i].min(number[p as usize]),
                 }
             }
         }
-        // The last part that all ways from the sources pass, instead of the one the walk came from.
-        for &i in &order {
-            let above = parent[i as usize];
-            if above != NONE && low[i as usize] < number[above as usize] {
-                parent[i as usize] = parent[above as usize];
+        // What touches nothing above the one that the walk came from hangs on that, else on the same as that.
+        for i in 0..low.len() {
+            let above = tree.above[i];
+            if above != NONE && low[i] <= above {
+                tree.above[i] = tree.above[above as usize];
             }
         }
-        let alone = ranges(&order, &parent, |i| u32::from((i as usize) < self.count));
-        let fed = order.iter().filter(|i| (**i as usize) < self.count);
-        let mut hanging = vec![NONE; fed.clone().count()];
-        fed.for_each(|s| hanging[alone[*s as usize][0] as usize] = *s);
-        (alone, hanging)
-    }
-
-    /// Range in `hanging` of what is fed through a segment (itself the first) or, counted on, a valve, and through nothing
-    /// else.
-    pub(crate) fn alone(&self, part: u32) -> [u32; 2] {
-        self.alone[part as usize]
+        tree
     }
 }
 
-/// Numbers the parts of a forest so that every subtree is one range; each takes as many numbers as it weighs. `order`: no
-/// part before its parent. Empty for what is not in it.
-fn ranges(order: &[u32], parent: &[u32], weight: impl Fn(u32) -> u32) -> Vec<[u32; 2]> {
-    let mut size = vec![0u32; parent.len()];
-    for &i in order.iter().rev() {
-        size[i as usize] += weight(i);
-        if parent[i as usize] != NONE {
-            size[parent[i as usize] as usize] += size[i as usize];
+/// A forest of parts, each with the place in `order` of the one above it, which stands before it.
+struct Tree {
+    order: Vec<u32>,
+    above: Vec<u32>,
+}
+
+impl Tree {
+    fn new(parts: usize) -> Self {
+        Self { order: Vec::with_capacity(parts), above: Vec::with_capacity(parts) }
+    }
+    fn push(&mut self, part: u32, above: u32) {
+        self.order.push(part);
+        self.above.push(above);
+    }
+
+    /// Numbers for all parts, so that every subtree is one range; each takes as many as it weighs. `NONE` for what is not
+    /// in the forest.
+    fn ranges(&self, parts: usize, weight: impl Fn(u32) -> u32) -> Vec<[u32; 2]> {
+        let mut size: Vec<u32> = self.order.iter().map(|p| weight(*p)).collect();
+        for (i, &above) in self.above.iter().enumerate().rev().filter(|a| *a.1 != NONE) {
+            size[above as usize] += size[i];
         }
+        // Where the next child of each begins.
+        let (mut range, mut next, mut root) = (vec![[NONE; 2]; parts], vec![0u32; size.len()], 0u32);
+        for (i, (&part, &above)) in self.order.iter().zip(&self.above).enumerate() {
+            let slot = if above == NONE { &mut root } else { &mut next[above as usize] };
+            let from = *slot;
+            *slot += size[i];
+            range[part as usize] = [from, from + size[i]];
+            next[i] = from + weight(part);
+        }
+        range
     }
-    // Where the next child of each begins.
-    let (mut range, mut next, mut root) = (vec![[0u32; 2]; parent.len()], vec![0u32; parent.len()], 0u32);
-    for &i in order {
-        let slot = if parent[i as usize] == NONE { &mut root } else { &mut next[parent[i as usize] as usize] };
-        let from = *slot;
-        *slot += size[i as usize];
-        range[i as usize] = [from, from + size[i as usize]];
-        next[i as usize] = from + weight(i);
-    }
-    range
 }
 
 fn find(root: &mut [u32], mut i: u32) -> u32 {

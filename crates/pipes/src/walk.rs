@@ -82,6 +82,9 @@ enum State {
     Left,
 }
 
+/// The edges of so many nodes are fetched from memory together before the walk takes them: one by one it waits for each.
+const TOGETHER: usize = 48;
+
 /// Walks from the nodes, breadth first. `flow` is [`directions`] of the network; not read for `Connected` and `Zone`.
 pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], stops: &Stops) -> Reach {
     let mut out = Reach::default();
@@ -109,7 +112,12 @@ pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], s
     let (any_shut, any_stop) = (net.any_shut() && !stops.ignore_closed, stops.any_valve || !stops.closed.is_empty() || net.any_closed());
     let stoppable = any_stop || direction == Direction::Zone;
     for hops in 0.. {
-        for (n, distance) in level.drain(..) {
+        for (i, &(n, distance)) in level.iter().enumerate() {
+            if i % TOGETHER == 0 {
+                let rows =
+                    level[i..].iter().take(TOGETHER).flat_map(|(n, _)| net.steps(*n).first().into_iter().chain(net.steps(*n).last()));
+                std::hint::black_box(rows.fold(0, |all, step| all ^ step.other));
+            }
             state[n as usize] = State::Left;
             for step in net.steps(n) {
                 let (edge, other) = (step.edge(), step.other);
@@ -147,6 +155,7 @@ pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], s
         }
         out.hops.resize(out.edges.len(), hops);
         std::mem::swap(&mut level, &mut next_level);
+        next_level.clear();
         if level.is_empty() {
             break;
         }

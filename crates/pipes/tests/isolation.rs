@@ -277,6 +277,79 @@ fn flood(net: &Network, valves: &[Valve], shut: &dyn Fn(u32) -> bool, sources: &
 }
 
 #[test]
+fn segments_are_what_hangs_together_when_all_valves_are_shut() {
+    let mut rng = ChaCha8Rng::seed_from_u64(15);
+    let (mut parts, mut many, mut idle) = (0, 0, 0);
+    for _ in 0..400 {
+        let n = rng.random_range(2..40usize);
+        // With pipes between the same points, and from a point to itself.
+        let links: Vec<[String; 3]> = (0..rng.random_range(1..2 * n))
+            .map(|i| [format!("p{i}"), format!("n{}", rng.random_range(0..n)), format!("n{}", rng.random_range(0..n))])
+            .collect();
+        let net = network(&links, &["n0".into()]);
+        let ends = (0..net.edges.len() as u32).flat_map(|edge| [0, 1].map(|end| Seat::End { edge, end }));
+        let seats: Vec<Seat> = ends.chain((0..net.nodes.len() as u32).map(Seat::Node)).collect();
+        let valves: Vec<Valve> = seats
+            .into_iter()
+            .filter_map(|seat| {
+                let share = if matches!(seat, Seat::Node(_)) { 0.1 } else { 0.4 };
+                rng.random_bool(share).then(|| Valve { seat, closed: rng.random_bool(0.1), operable: rng.random_bool(0.9) })
+            })
+            .collect();
+        let parting: HashSet<Seat> = valves.iter().filter(|v| v.operable || v.closed).map(|v| v.seat).collect();
+        let joined = |edge: usize, end: usize| {
+            let node = Seat::Node(net.edges[edge].ends[end]);
+            !parting.contains(&node) && !parting.contains(&Seat::End { edge: edge as u32, end: end as u8 })
+        };
+        // The least number of what hangs together, nodes before edges: a fixpoint.
+        let nodes = net.nodes.len();
+        let mut least: Vec<usize> = (0..nodes + net.edges.len()).collect();
+        loop {
+            let before = least.clone();
+            for (e, edge) in net.edges.iter().enumerate() {
+                for k in (0..2).filter(|k| joined(e, *k)) {
+                    let node = edge.ends[k] as usize;
+                    let both = least[node].min(least[nodes + e]);
+                    (least[node], least[nodes + e]) = (both, both);
+                }
+            }
+            if least == before {
+                break;
+            }
+        }
+        let segments = Segments::new(&net, valves);
+        let of = |i: usize| if i < nodes { segments.of_node[i] } else { segments.of_edge[i - nodes] };
+        let is_valve = |i: usize| i < nodes && parting.contains(&Seat::Node(i as u32));
+        assert!((0..nodes).all(|n| is_valve(n) == (segments.of_node[n] == u32::MAX)));
+        let all = (0..least.len()).filter(|i| !is_valve(*i)).map(|i| (least[i], of(i)));
+        let count = same_partition(all).unwrap_or_else(|i| panic!("the {i}th element stands in another segment"));
+        assert_eq!(count, segments.count);
+        parts += count;
+        // What lies at a valve, and the valves of a segment.
+        let mut around = vec![Vec::new(); count];
+        for (i, v) in segments.valves.iter().enumerate() {
+            let at: BTreeSet<u32> = match v.seat {
+                _ if !parting.contains(&v.seat) => BTreeSet::new(),
+                Seat::End { edge, end } => {
+                    let node = segments.of_node[net.edges[edge as usize].ends[usize::from(end)] as usize];
+                    [segments.of_edge[edge as usize], node].into_iter().filter(|s| *s != u32::MAX).collect()
+                }
+                Seat::Node(n) => net.halves(n).map(|h| segments.of_edge[h.edge as usize]).collect(),
+            };
+            at.iter().for_each(|s| around[*s as usize].push(i as u32));
+            many += usize::from(at.len() > 2);
+            idle += usize::from(at.len() < 2);
+            assert_eq!(segments.sides(i as u32), at.into_iter().collect::<Vec<u32>>());
+        }
+        assert!((0..count).all(|s| segments.around(s as u32).collect::<Vec<u32>>() == around[s]));
+        let members = (0..count as u32).map(|s| segments.edges(s).iter().filter(|e| segments.of_edge[**e as usize] == s).count());
+        assert_eq!(members.sum::<usize>(), net.edges.len());
+    }
+    println!("{parts} segments, {many} valves between more than two, {idle} that part nothing");
+    assert!(parts > 4_000 && many > 100 && idle > 200);
+}
+
+#[test]
 fn isolations_of_larger_networks_lose_what_a_flood_says() {
     let mut rng = ChaCha8Rng::seed_from_u64(12);
     let (mut cut, mut jointly, mut other, mut dry) = (0, 0, 0, 0);
@@ -429,7 +502,8 @@ fn walks_take_every_edge_that_a_fixpoint_takes_once_and_in_the_order_of_steps() 
     let mut rng = ChaCha8Rng::seed_from_u64(14);
     let (mut loops, mut undirected, mut stopped) = (0, 0, 0);
     for round in 0..600 {
-        let n = rng.random_range(1..20usize);
+        // Now and then so many that hundreds are as far from the start.
+        let n = if round % 40 < 3 { rng.random_range(200..600usize) } else { rng.random_range(1..20usize) };
         let mut b = Builder::new(Joining::of(Class::Js));
         for i in 0..n {
             let valve = rng.random_bool(0.2);
