@@ -296,6 +296,36 @@ pub(crate) fn nearest(a: Point3, b: Point3, p: Point3) -> (f64, f64, f64) {
     (share, (p[0] - x).hypot(p[1] - y), a[2] + (b[2] - a[2]) * share)
 }
 
+/// What a network asks of points and pipes; of what else they have nothing is read.
+const POINT_ATTRIBUTES: [&str; 7] = ["class", "subclass", "kind", "appurtenance", "valve_state", "operable", "ground_m"];
+const PIPE_ATTRIBUTES: [&str; 16] = [
+    "class",
+    "subclass",
+    "status",
+    "start_point",
+    "end_point",
+    "dn_mm",
+    "od_mm",
+    "height_mm",
+    "link_kind",
+    "start_invert_m",
+    "end_invert_m",
+    "pressure",
+    "material",
+    "initial_status",
+    "flow_dir",
+    "length_m",
+];
+
+/// The layer with some of its attributes, and the question for all its features at the view's moment with no others.
+pub(crate) fn only(view: &View, layer: &Layer, names: &[&str]) -> (Layer, Query) {
+    let mut layer = layer.clone();
+    layer.fields.retain(|f| names.contains(&f.name.as_str()));
+    let mut q = Query::all(layer.id.clone(), view.scope.clone()).at(view.at);
+    q.attributes = Some(names.iter().map(|n| n.to_string()).collect());
+    (layer, q)
+}
+
 impl Network {
     /// All pipes of a class and the points of that class at the view's moment, in all layers that the asker sees.
     /// A city without any gives an empty network.
@@ -303,18 +333,18 @@ impl Network {
         let mut b = Builder::new(joining);
         let layers = view.snapshot.layers(view.scope);
         for layer in layers.iter().filter(|l| l.theme == Theme::PipePoint) {
-            let q = Query::all(layer.id.clone(), view.scope.clone()).at(view.at);
+            let (layer, q) = only(view, layer, &POINT_ATTRIBUTES);
             view.snapshot.for_each(&q, &mut |f| {
-                b.read_point(layer, f);
+                b.read_point(&layer, f);
                 ControlFlow::Continue(())
             })?;
         }
         for layer in layers.iter().filter(|l| l.theme == Theme::Pipe) {
             let number = b.layers.len() as u16;
             b.layers.push(layer.id.clone());
-            let q = Query::all(layer.id.clone(), view.scope.clone()).at(view.at);
+            let (layer, q) = only(view, layer, &PIPE_ATTRIBUTES);
             view.snapshot.for_each(&q, &mut |f| {
-                b.read_pipe(layer, number, &f);
+                b.read_pipe(&layer, number, &f);
                 ControlFlow::Continue(())
             })?;
         }

@@ -187,7 +187,8 @@ fn answer(run: &Run, before: Option<&Run>, min_m: f64, limit: usize) -> Value {
         .map(|e| {
             let d = net.pipe(*e).diameter_m;
             let velocity = if d > 0.0 { flow(*e).abs() / 1000.0 / (std::f64::consts::FRAC_PI_4 * d * d) } else { f64::NAN };
-            let mut v = json!({ "id": net.pipe(*e).id, "flow_lps": ask::metres(flow(*e)), "velocity_mps": ask::metres(velocity), "geometry": ask::line(net.axis(*e)) });
+            let mut v = json!({ "id": net.pipe(*e).id, "flow_lps": ask::metres(flow(*e)), "velocity_mps": ask::metres(velocity) });
+            v["geometry"] = ask::line(net.axis(*e));
             if before.is_some() {
                 v["before_lps"] = before_pipes.get(net.pipe(*e).id.as_str()).map_or(Value::Null, |f| ask::metres(*f));
             }
@@ -200,17 +201,19 @@ fn answer(run: &Run, before: Option<&Run>, min_m: f64, limit: usize) -> Value {
             json!({ "time_s": solution.periods[p].time_s, "lowest_m": s["lowest_m"], "highest_m": s["highest_m"], "below_min": s["below_min"] })
         })
         .collect();
-    json!({
+    let unfed: Vec<Value> = solution.unfed.iter().take(limit).map(|n| ask::node(net, *n).into()).collect();
+    let mut out = json!({
         "solver": "EPANET 2.3, demand-driven",
         "imported": model.imported,
         "notes": model.notes,
         "warnings": solution.warnings,
         "after": summary(run, 0, min_m),
         "before": before.map_or(Value::Null, |b| summary(b, 0, min_m)),
-        "points": points,
-        "pipes": pipes,
-        "unfed": solution.unfed.iter().take(limit).map(|n| Value::from(ask::node(net, *n))).collect::<Vec<_>>(),
-        "periods": periods,
         "truncated": pressures.len() > limit || flows.len() > limit || solution.unfed.len() > limit,
-    })
+    });
+    // Moved, where `json!` would copy them.
+    for (name, list) in [("points", points), ("pipes", pipes), ("unfed", unfed), ("periods", periods)] {
+        out[name] = list.into();
+    }
+    out
 }

@@ -2,17 +2,19 @@
 //! pumps, valves, options and controls; a surveyed network has none of them, so [`Assumptions`] stand in and are said.
 
 use crate::{
+    joining::only,
     network::{LinkKind, NONE, Network, PointKind},
     users::{HOUSEHOLD, Users},
 };
 use serde_json::Value as Json;
 use std::{
-    collections::{BTreeMap, HashMap},
+    cell::LazyCell,
+    collections::{BTreeMap, HashSet},
     fmt::Write,
     ops::ControlFlow,
 };
 use strata_engine::{EngineError, View};
-use strata_model::{Feature, Layer, Query, Theme};
+use strata_model::{Feature, Layer, Theme};
 
 /// What stands in for a model that a surveyed network does not have.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +68,22 @@ struct LinkData {
     status: Option<String>,
     setting: Option<String>,
 }
+
+const NODE_ATTRIBUTES: [&str; 12] = [
+    "node_kind",
+    "model_row",
+    "elevation_m",
+    "base_demand_lps",
+    "pattern",
+    "initial_level_m",
+    "min_level_m",
+    "max_level_m",
+    "tank_diameter_m",
+    "patterns_json",
+    "curves_json",
+    "model_json",
+];
+const LINK_ATTRIBUTES: [&str; 6] = ["model_row", "dn_mm", "roughness", "minor_loss", "initial_status", "setting"];
 
 /// A network ready to be solved: one node and one link for each of the [`Network`]'s.
 #[derive(Debug)]
@@ -126,11 +144,11 @@ impl Model {
             length_m: 1.0,
             diameter_mm: 1.0,
         };
-        let mut features: HashMap<u32, LinkData> = HashMap::new();
+        let mut features: Vec<Option<LinkData>> = vec![None; net.edges.len()];
         for layer in view.snapshot.layers(view.scope) {
-            let q = Query::all(layer.id.clone(), view.scope.clone()).at(view.at);
             match layer.theme {
                 Theme::PipePoint if layer.field("node_kind").is_some() => {
+                    let (layer, q) = only(view, &layer, &NODE_ATTRIBUTES);
                     view.snapshot.for_each(&q, &mut |f| {
                         if let Some(n) = net.node_of(f.id.as_str()) {
                             new.take_node(&layer, &f, n);
@@ -139,10 +157,11 @@ impl Model {
                     })?;
                 }
                 Theme::Pipe if layer.field("link_kind").is_some() => {
+                    let (layer, q) = only(view, &layer, &LINK_ATTRIBUTES);
                     view.snapshot.for_each(&q, &mut |f| {
                         if let Some(edges) = net.edges_of(f.id.as_str()) {
                             let data = link_data(&layer, &f);
-                            features.extend(edges.map(|e| (e, data.clone())));
+                            edges.for_each(|e| features[e as usize] = Some(data.clone()));
                         }
                         ControlFlow::Continue(())
                     })?;
@@ -156,9 +175,9 @@ impl Model {
         }
         let williams = new.option("HEADLOSS").is_none_or(|h| h.to_ascii_uppercase().starts_with("H-W"));
         let mut bare = 0;
-        for (i, e) in net.edges.iter().enumerate() {
+        for (i, (e, data)) in net.edges.iter().zip(features).enumerate() {
             let row = net.pipe(i as u32);
-            let mut data = features.remove(&(i as u32)).unwrap_or(LinkData {
+            let mut data = data.unwrap_or(LinkData {
                 row: i64::MAX,
                 length_m: e.length_m,
                 diameter_mm: row.diameter_m * 1000.0,
@@ -305,7 +324,8 @@ impl Model {
     ) -> std::fmt::Result {
         let nodes =
             || self.order[0].iter().copied().filter(|n| keep_node(*n)).map(|n| (&self.node_ids[n as usize], &self.nodes[n as usize]));
-        let kept: std::collections::HashSet<&str> = nodes().map(|n| n.0.as_str()).collect();
+        // Most models have no lines that ask for these.
+        let kept = LazyCell::new(|| nodes().map(|n| n.0.as_str()).collect::<HashSet<&str>>());
         let m = self.length_m;
         // A default pattern may be named and not be there: then the demand is even.
         let pattern = |n: &NodeData| n.pattern.as_deref().filter(|p| self.patterns.contains_key(*p)).unwrap_or_default().to_owned();
@@ -320,7 +340,7 @@ impl Model {
         let raw = |section: &str| self.sections.get(section).into_iter().flatten();
         let about_kept = |l: &&String| l.split(' ').next().is_some_and(|id| kept.contains(id));
         out.push_str("[TANKS]\n");
-        let told: std::collections::HashSet<&str> = raw("TANKS").filter_map(|l| l.split(' ').next()).collect();
+        let told: HashSet<&str> = raw("TANKS").filter_map(|l| l.split(' ').next()).collect();
         for (id, n) in nodes() {
             if let (Some([initial, least, most, across]), false) = (n.tank, told.contains(id.as_str())) {
                 writeln!(out, "{id} {} {} {} {} {} 0", n.elevation_m / m, initial / m, least / m, most / m, across / m)?;
@@ -379,11 +399,10 @@ impl Model {
             raw(section).filter(about_kept).try_for_each(|l| writeln!(out, "{l}"))?;
         }
         // A control that names what was left out would stop the solver; rules stand or fall together.
-        let gone: std::collections::HashSet<&str> = (0..net.edges.len() as u32)
-            .filter(|e| !keep_link(*e))
-            .map(|e| self.link_ids[e as usize].as_str())
-            .chain(self.node_ids.iter().map(String::as_str).filter(|id| !kept.contains(id)))
-            .collect();
+        let gone = LazyCell::new(|| {
+            let links = (0..net.edges.len() as u32).filter(|e| !keep_link(*e)).map(|e| self.link_ids[e as usize].as_str());
+            links.chain(self.node_ids.iter().map(String::as_str).filter(|id| !kept.contains(id))).collect::<HashSet<&str>>()
+        });
         let names_gone = |l: &str| l.split(' ').collect::<Vec<_>>().windows(2).any(|w| is_object(w[0]) && gone.contains(w[1]));
         out.push_str("[CONTROLS]\n");
         raw("CONTROLS").filter(|l| !names_gone(l)).try_for_each(|l| writeln!(out, "{l}"))?;
@@ -441,10 +460,10 @@ fn link_data(layer: &Layer, f: &Feature) -> LinkData {
 /// Names for the solver: an object's own where it is short, plain and not yet taken, else a number.
 fn ids<'a>(names: impl Iterator<Item = Option<&'a str>>, letter: &str) -> Vec<String> {
     let plain = |id: &str| !id.is_empty() && id.len() <= 31 && id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b'"' | b'['));
-    let mut taken = std::collections::HashSet::new();
+    let mut taken = HashSet::new();
     names
         .enumerate()
-        .map(|(i, name)| match name.filter(|n| plain(n) && taken.insert((*n).to_owned())) {
+        .map(|(i, name)| match name.filter(|n| plain(n) && taken.insert(*n)) {
             Some(n) => n.to_owned(),
             None => format!("~{letter}{i}"),
         })
