@@ -167,7 +167,7 @@ fn a_delivery_goes_to_the_archive_on_the_page() {
     assert_eq!((&seen["handed"][1], &seen["archived"][1]), (&json!("checked"), &json!("archived")), "{seen}");
     // What stood and what stands, in the record's two versions.
     let material = &seen["material"];
-    assert!(material[0] == material[2] && material[1] == material[3] && material[0] != material[1], "{seen}");
+    assert!(material[0] == material[2] && material[1].as_array().is_some_and(|m| m.len() == 1) && material[0] != material[1], "{seen}");
     for done in ["reason_asked", "version_listed", "turned"] {
         assert_eq!(seen[done], true, "{done}: {seen}");
     }
