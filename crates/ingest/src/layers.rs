@@ -332,6 +332,10 @@ impl Values {
         }
         self
     }
+    /// Sets the field of this index, which the layer must have.
+    pub fn put(&mut self, index: usize, value: strata_model::Value) {
+        self.values[index] = value;
+    }
     pub fn into_vec(self) -> Vec<strata_model::Value> {
         self.values
     }

@@ -2,11 +2,8 @@
 //! taken or refused. Nothing reaches the sink around this.
 
 use crate::{ImportOptions, IngestError, Report, Sink, place};
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-    sync::Arc,
-};
+use hashbrown::{HashMap, HashSet};
+use std::{path::Path, sync::Arc};
 use strata_model::{Bounds2, Feature, Field, Instant, Interval, Layer, LayerId, Value};
 
 pub(crate) struct Output<'a> {
@@ -43,11 +40,14 @@ impl<'a> Output<'a> {
     pub fn put(&mut self, layer: &Arc<Layer>, feature: Feature, place: impl FnOnce() -> String) -> Result<bool, IngestError> {
         self.layer(layer)?;
         let id = feature.id.clone();
-        if let Err(e) = feature.check(layer) {
-            self.report.refuse(Some(id.as_str()), place(), "invalid-geometry", e.to_string());
-            return Ok(false);
-        }
-        if let (Some(area), Some(b)) = (self.area, feature.geometry.bounds())
+        let bounds = match feature.check(layer) {
+            Ok(bounds) => bounds,
+            Err(e) => {
+                self.report.refuse(Some(id.as_str()), place(), "invalid-geometry", e.to_string());
+                return Ok(false);
+            }
+        };
+        if let (Some(area), b) = (self.area, bounds)
             && !(area.contains(b.plan().min) && area.contains(b.plan().max))
         {
             let reason = format!(

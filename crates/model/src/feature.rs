@@ -1,4 +1,4 @@
-use crate::{Geometry, Interval, Layer, ModelError};
+use crate::{Bounds3, Geometry, Interval, Layer, ModelError};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
@@ -122,15 +122,15 @@ impl Feature {
     pub fn text<'a>(&'a self, layer: &Layer, name: &str) -> Option<&'a str> {
         self.value(layer, name)?.as_str()
     }
-    /// The layer's promise: sound geometry, one value for each field, each of its kind.
-    pub fn check(&self, layer: &Layer) -> Result<(), ModelError> {
-        self.geometry.check()?;
+    /// The layer's promise: sound geometry, whose box it answers, and one value for each field.
+    pub fn check(&self, layer: &Layer) -> Result<Bounds3, ModelError> {
+        let bounds = self.geometry.checked()?;
         if self.attributes.len() != layer.fields.len() {
             return Err(ModelError::Geometry {
                 reason: format!("{} attribute values for {} fields", self.attributes.len(), layer.fields.len()),
             });
         }
-        Ok(())
+        Ok(bounds)
     }
 }
 

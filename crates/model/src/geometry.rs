@@ -141,19 +141,24 @@ impl Geometry {
     /// a ring of fewer than four points (three and the closing one) or one that is not closed, a triangle that
     /// points outside its TIN.
     pub fn check(&self) -> Result<(), ModelError> {
-        let fault = |reason: String| Err(ModelError::Geometry { reason });
-        let (mut n, mut bad) = (0usize, None);
+        self.checked().map(drop)
+    }
+    /// The box of a shape that passes [`Self::check`], in one walk.
+    pub fn checked(&self) -> Result<Bounds3, ModelError> {
+        let fault = |reason: String| Err::<(), _>(ModelError::Geometry { reason });
+        let (mut n, mut bad, mut bounds) = (0usize, None, Bounds3::EMPTY);
         self.for_each_point(|p| {
             if bad.is_none() && !p.iter().all(|v| v.is_finite() && v.abs() < 1e9) {
                 bad = Some((n, *p));
             }
+            bounds.extend(p);
             n += 1;
         });
         if n == 0 {
-            return fault("it has no point".into());
+            fault("it has no point".into())?;
         }
         if let Some((i, p)) = bad {
-            return fault(format!("point {i} is {p:?}, not a finite place"));
+            fault(format!("point {i} is {p:?}, not a finite place"))?;
         }
         let line = |l: &LineString| if l.len() < 2 { fault(format!("a line of {} point", l.len())) } else { Ok(()) };
         let polygon = |p: &Polygon| {
@@ -179,7 +184,8 @@ impl Geometry {
                 None if triangles.is_empty() => fault("a TIN without a triangle".into()),
                 None => Ok(()),
             },
-        }
+        }?;
+        Ok(bounds)
     }
 }
 

@@ -68,3 +68,29 @@ impl TileId {
         (self.z > 0).then(|| Self { z: self.z - 1, x: self.x / 2, y: self.y / 2 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Crs;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// By brute force: whatever lies on a tile of any zoom lies in the box that the tile is asked with, at its edges too,
+        /// for all the land between 20 degrees west and east of the system's own meridian.
+        #[test]
+        fn what_lies_on_a_tile_lies_in_its_box(z in 0u8..=18, lon in 106.0..146.0f64, lat in 20.0..60.0f64, at_edge in any::<bool>()) {
+            let frame = WorkingFrame::new(Crs { horizontal: 4551, vertical: None }, 0.0).expect("a frame");
+            let side = 2.0 * std::f64::consts::PI * crate::EARTH_A_M / f64::from(1u32 << z);
+            let m = crate::mercator_from_geographic([lon, lat]);
+            let half = std::f64::consts::PI * crate::EARTH_A_M;
+            let (x, y) = ((m[0] + half) / side, (half - m[1]) / side);
+            let tile = TileId::new(z, x as u32, y as u32).expect("a tile");
+            // Onto the western edge, a millimetre inside, or where it fell.
+            let east = if at_edge { -half + x.floor() * side + 1e-3 } else { m[0] };
+            let p = frame.working_from_geographic(geographic_from_mercator([east, m[1]])).expect("in use");
+            let b = tile.bounds_working(&frame, 0.01).expect("a box");
+            prop_assert!(b.contains(p), "{p:?} of {tile:?} is not in {b:?}");
+        }
+    }
+}

@@ -12,6 +12,8 @@ pub struct Progress {
     plain: bool,
     begun: Instant,
     told: Instant,
+    /// Counted and not yet told to the bar, whose every step looks at the clock.
+    untold: u64,
 }
 
 impl Progress {
@@ -29,11 +31,15 @@ impl Progress {
         if plain {
             eprintln!("{what} …");
         }
-        Self { bar, what: what.to_owned(), plain, begun: Instant::now(), told: Instant::now() }
+        Self { bar, what: what.to_owned(), plain, begun: Instant::now(), told: Instant::now(), untold: 0 }
     }
     pub fn add(&mut self, n: u64) {
-        self.bar.inc(n);
-        if self.plain && self.bar.position().is_multiple_of(256) && self.told.elapsed() > Duration::from_secs(5) {
+        self.untold += n;
+        if self.untold < 64 {
+            return;
+        }
+        self.bar.inc(std::mem::take(&mut self.untold));
+        if self.plain && self.told.elapsed() > Duration::from_secs(5) {
             self.told = Instant::now();
             let rate = self.bar.position() as f64 / self.begun.elapsed().as_secs_f64();
             match self.bar.length() {

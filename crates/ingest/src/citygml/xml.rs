@@ -12,6 +12,7 @@ use quick_xml::{
 use std::{
     io::{self, BufRead, Read},
     path::Path,
+    rc::Rc,
 };
 
 const MAX_DEPTH: usize = 128;
@@ -70,10 +71,10 @@ impl<R: Read> BufRead for Guard<R> {
 /// An element with all that is in it. Names are local: the prefix is kept apart.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    pub prefix: Box<str>,
-    pub name: Box<str>,
+    pub prefix: Rc<str>,
+    pub name: Rc<str>,
     /// Local name and value.
-    pub attributes: Vec<(Box<str>, Box<str>)>,
+    pub attributes: Vec<(Rc<str>, Box<str>)>,
     pub text: String,
     pub children: Vec<Node>,
     pub line: u64,
@@ -118,6 +119,8 @@ pub(crate) struct Stream<'p, R> {
     /// Name for places: `bldg.gml`, `city.zip/udx/bldg.gml`.
     pub name: String,
     depth: usize,
+    /// A file has few names and says each a million times.
+    names: hashbrown::HashSet<Rc<str>>,
 }
 
 impl<'p, R: Read> Stream<'p, R> {
@@ -125,7 +128,7 @@ impl<'p, R: Read> Stream<'p, R> {
         let guard = Guard { inner: input, buffer: vec![0; 64 << 10].into(), at: 0, end: 0, line: 1, in_event: 0 };
         let mut reader = Reader::from_reader(guard);
         reader.config_mut().expand_empty_elements = true;
-        Self { reader, path, name, depth: 0 }
+        Self { reader, path, name, depth: 0, names: hashbrown::HashSet::new() }
     }
     pub fn line(&mut self) -> u64 {
         self.reader.get_mut().line
@@ -261,8 +264,8 @@ impl<'p, R: Read> Stream<'p, R> {
         self.charge(cost, NODE_COST)?;
         let (name, prefix) = start.name().decompose();
         let mut node = Node {
-            prefix: prefix.map_or("", |p| p.into_inner()).into(),
-            name: name.into_inner().into(),
+            prefix: self.named(prefix.map_or("", |p| p.into_inner())),
+            name: self.named(name.into_inner()),
             line: self.line(),
             ..Node::default()
         };
@@ -280,8 +283,16 @@ impl<'p, R: Read> Stream<'p, R> {
             };
             self.charge(cost, value.len() as u64 + 32)?;
             let key = if a.key.as_ref().starts_with("xmlns") { a.key.as_ref() } else { a.key.local_name().into_inner() };
-            node.attributes.push((key.into(), value.as_ref().into()));
+            let key = self.named(key);
+            node.attributes.push((key, value.as_ref().into()));
         }
         Ok(node)
+    }
+    fn named(&mut self, name: &str) -> Rc<str> {
+        // A file whose names are all different gains nothing by their being kept.
+        if self.names.len() > 4096 {
+            self.names.clear();
+        }
+        self.names.get_or_insert_with(name, |n: &str| Rc::from(n)).clone()
     }
 }

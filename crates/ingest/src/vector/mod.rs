@@ -5,6 +5,7 @@
 mod geometry;
 mod open;
 mod plan;
+mod value;
 
 use crate::{
     IngestError,
@@ -14,10 +15,11 @@ use crate::{
     place::Place,
     sniff::{self, Kind},
 };
-use gdal::vector::{Feature as OgrFeature, FieldValue, LayerAccess};
+use gdal::vector::{Feature as OgrFeature, LayerAccess};
 use geometry::Shape;
 use plan::{Plan, plans};
-use strata_model::{Feature, FeatureId, Geometry, Instant, Value};
+use strata_model::{Feature, FeatureId, Field, Geometry, Instant, Value};
+use value::value;
 
 pub(crate) fn read(kind: Kind, out: &mut Output<'_>) -> Result<(), IngestError> {
     let mapping = out.options.mapping.as_deref().map(Mapping::read).transpose()?;
@@ -54,17 +56,9 @@ fn read_layer(plan: &Plan<'_>, datasets: &[gdal::Dataset], out: &mut Output<'_>)
     }
     out.layer(&plan.target)?;
     let (total, mut seen) = (layer.try_feature_count(), 0u64);
-    let file = file_name(out);
-    for (row, f) in layer.features().enumerate() {
+    for (n, f) in layer.features().enumerate() {
         seen += 1;
-        let fid = f.fid().map_or_else(|| format!("row{row}"), |n| n.to_string());
-        let place = || format!("{file} {}#{fid}", plan.source);
-        match one(plan, &f, &fid) {
-            Ok(feature) => {
-                out.put(&plan.target, feature, place)?;
-            }
-            Err((code, reason)) => out.refuse(Some(&fid), place(), code, reason),
-        }
+        take(plan, &f, &f.fid().map_or_else(|| format!("row{n}"), |n| n.to_string()), out)?;
     }
     // GDAL ends a broken layer as it ends a whole one; the count that the header promises tells them apart.
     if plan.counted && total.is_some_and(|n| n > seen) {
@@ -74,8 +68,16 @@ fn read_layer(plan: &Plan<'_>, datasets: &[gdal::Dataset], out: &mut Output<'_>)
     Ok(())
 }
 
-fn file_name(out: &Output<'_>) -> String {
-    out.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn take(plan: &Plan<'_>, f: &OgrFeature<'_>, fid: &str, out: &mut Output<'_>) -> Result<(), IngestError> {
+    let path = out.path;
+    let place = || format!("{} {}#{fid}", path.file_name().unwrap_or_default().to_string_lossy(), plan.source);
+    match one(plan, f, fid) {
+        Ok(feature) => out.put(&plan.target, feature, place).map(drop),
+        Err((code, reason)) => {
+            out.refuse(Some(fid), place(), code, reason);
+            Ok(())
+        }
+    }
 }
 
 type Refused = (&'static str, String);
@@ -103,8 +105,9 @@ fn one(plan: &Plan<'_>, f: &OgrFeature<'_>, fid: &str) -> Result<Feature, Refuse
         }
         valid_from = m.valid_from.as_deref().and_then(|name| plan.field(name)).and_then(|i| instant(&value(f, i)));
     }
-    for (i, name) in &plan.kept {
-        set(plan, &mut values, name, value(f, *i))?;
+    for &(from, to) in &plan.kept {
+        let field = &plan.target.fields[to];
+        values.put(to, coerced(value(f, from), field)?);
     }
     let id = match plan.id {
         Some(i) => match value(f, i) {
@@ -130,9 +133,9 @@ fn shape(plan: &Plan<'_>, f: &OgrFeature<'_>) -> Result<Geometry, Refused> {
         Shape::One(shape) => {
             if matches!(shape, Geometry::Polygon(_) | Geometry::MultiPolygon(_))
                 && !plan.upright
+                && !geometry::surely_simple(&shape)
                 && shape.check().is_ok()
                 && flat(&shape)
-                && !geometry::surely_simple(&shape)
                 && !g.is_valid()
             {
                 return Err(("invalid-geometry", "its rings cross themselves or each other, or a hole lies outside its shell".into()));
@@ -157,10 +160,14 @@ fn single(g: Geometry) -> Geometry {
 }
 
 fn set(plan: &Plan<'_>, values: &mut Values, name: &str, value: Value) -> Result<(), Refused> {
-    let Some(field) = plan.target.field(name) else { return Ok(()) };
-    let value = coerce(value, field.kind).map_err(|e| ("invalid-attribute", format!("`{name}`: {e}")))?;
-    values.set(&plan.target, name, value);
+    if let Some(i) = plan.target.field_index(name) {
+        values.put(i, coerced(value, &plan.target.fields[i])?);
+    }
     Ok(())
+}
+
+fn coerced(value: Value, field: &Field) -> Result<Value, Refused> {
+    coerce(value, field.kind).map_err(|e| ("invalid-attribute", format!("`{}`: {e}", field.name)))
 }
 
 fn mapped(fm: &FieldMapping, raw: Value, other: impl Fn(&str) -> Value) -> Result<Value, Refused> {
@@ -211,28 +218,4 @@ fn instant(v: &Value) -> Option<Instant> {
         return Instant::parse(&format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..])).ok();
     }
     Instant::parse(&text.replace('/', "-")).ok().filter(|i| (1000..3000).contains(&i.year()))
-}
-
-/// One field as a value; lists become JSON text, dates ISO 8601, what cannot be read becomes null.
-fn value(f: &OgrFeature<'_>, index: usize) -> Value {
-    let list = |j: Result<String, serde_json::Error>| j.map_or(Value::Null, Value::from);
-    match f.field(index) {
-        Ok(Some(FieldValue::IntegerValue(v))) => v.into(),
-        Ok(Some(FieldValue::Integer64Value(v))) => v.into(),
-        Ok(Some(FieldValue::RealValue(v))) => {
-            if v.is_finite() {
-                v.into()
-            } else {
-                Value::Null
-            }
-        }
-        Ok(Some(FieldValue::StringValue(v))) => v.into(),
-        Ok(Some(FieldValue::StringListValue(v))) => list(serde_json::to_string(&v)),
-        Ok(Some(FieldValue::IntegerListValue(v))) => list(serde_json::to_string(&v)),
-        Ok(Some(FieldValue::Integer64ListValue(v))) => list(serde_json::to_string(&v)),
-        Ok(Some(FieldValue::RealListValue(v))) => list(serde_json::to_string(&v)),
-        Ok(Some(FieldValue::DateValue(v))) => v.to_string().into(),
-        Ok(Some(FieldValue::DateTimeValue(v))) => format!("{v:?}").into(),
-        Ok(None) | Err(_) => Value::Null,
-    }
 }

@@ -1,7 +1,7 @@
 //! Which source layer becomes which layer, with which fields, before the first feature is read: two source layers
 //! may share a target, and the sink wants each layer announced once with all its fields.
 
-use super::value;
+use super::value::value;
 use crate::{
     IngestError, layers,
     mapping::{LayerMapping, Mapping},
@@ -31,8 +31,8 @@ pub(super) struct Plan<'m> {
     /// Index of the source field that names the feature; the FID when `None`.
     pub id: Option<usize>,
     pub prefix: String,
-    /// Source fields taken as they are: index and attribute.
-    pub kept: Vec<(usize, String)>,
+    /// Source fields taken as they are: index there and in the target.
+    pub kept: Vec<(usize, usize)>,
     pub valid_from: Option<Instant>,
     /// Walls may stand upright: plan validity means nothing.
     pub upright: bool,
@@ -114,7 +114,7 @@ pub(super) fn plans<'m>(
             place,
             id: id_field,
             prefix,
-            kept: kept.clone(),
+            kept: kept.iter().filter_map(|(i, name)| Some((*i, target.field_index(name)?))).collect(),
             valid_from: out.options.valid_from,
             upright: target.geometry == GeometryKind::Surfaces,
             counted: matches!(kind, Kind::GeoPackage | Kind::FlatGeobuf | Kind::Shapefile | Kind::ZippedShapefile),
