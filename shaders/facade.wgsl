@@ -355,8 +355,10 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         ao = mix(mix(0.80, 1.0, frame.eye.w), 1.0, smoothstep(0.4, 2.5, edge));
     }
     // Snow lies on what looks up.
-    let snow = frame.terrain.w * smoothstep(0.35, 0.8, n.z) * smoothstep(0.30, 0.55, noise(v.uv.xy * 0.25) + 0.22);
-    c = mix(c, vec3f(0.80, 0.83, 0.88), snow * 0.85);
+    // It slides down a pitch and bares it in streaks along the fall, under the ridge first.
+    let lying = noise(v.uv.xy * select(vec2f(0.16), vec2f(0.9, 0.11), n.z < 0.97));
+    let snow = frame.terrain.w * smoothstep(0.35, 0.8, n.z) * smoothstep(0.24, 0.52, lying + 0.24);
+    c = mix(c, vec3f(0.80, 0.83, 0.88), min(snow * 1.15, 0.92));
     c = lit(c, n, v.pos, ao) * crease(distance, edge, w);
     return hatched(matter(c, n, v.pos, f, v.clip.xy), n, v.pos, v.clip.xy);
 }

@@ -154,17 +154,19 @@ impl Look {
         let day = 1.0 - night;
         let beam = Vec3::new(1.0, 0.93 - 0.22 * warm, 0.82 - 0.42 * warm) * (2.55 * through);
         let dusk = (1.0 - (e.abs() / 9.0).min(1.0)) * day.max(0.25);
-        let zenith = Vec3::new(0.16, 0.38, 0.82).lerp(Vec3::new(0.10, 0.16, 0.34), 1.0 - through) * day + Vec3::new(0.004, 0.006, 0.014);
+        let zenith = Vec3::new(0.16, 0.38, 0.82).lerp(Vec3::new(0.10, 0.16, 0.34), 1.0 - through) * day
+            + Vec3::new(0.004, 0.006, 0.014)
+            + Vec3::new(0.001, 0.006, 0.020) * night;
         let horizon = (Vec3::new(0.86, 0.93, 1.0) * (0.35 + 0.65 * through) * day + Vec3::new(0.55, 0.26, 0.10) * dusk)
             + Vec3::new(0.016, 0.016, 0.024)
             // The city's own light in the haze above it.
-            + Vec3::new(0.046, 0.032, 0.022) * night;
+            + Vec3::new(0.034, 0.029, 0.030) * night;
         Light {
             sun_colour: beam,
             night,
             zenith,
             horizon,
-            ambient: (zenith * 0.62 + horizon * 0.36) * (0.65 + 0.35 * day) + Vec3::new(0.014, 0.016, 0.024) * night,
+            ambient: (zenith * 0.62 + horizon * 0.36) * (0.65 + 0.35 * day) + Vec3::new(0.008, 0.017, 0.040) * night,
             bounce: Vec3::new(0.30, 0.28, 0.25) * (0.12 + 0.75 * through) * day + Vec3::splat(0.010),
             exposure: 0.60 + 0.55 * (1.0 - through) + 0.55 * night,
             lamps: night,

@@ -2,6 +2,7 @@
 
 use crate::{
     FrameStats, Look, Renderer, TileHandle,
+    cull::Sphere,
     features::WIDTH,
     occlusion::Occlusion,
     pipelines::Pipelines,
@@ -37,7 +38,6 @@ impl Renderer {
         let view = &View { viewport_px: size, ..*view };
         self.ready_occlusion(measuring, shading);
         let written_over = self.ready_overlays(view, look, tiles);
-        let device = &self.gpu.device;
         // Which tiles cast, as a number that their order does not change.
         let casting = tiles.iter().filter(|(_, fade)| *fade >= 0.0).fold(0u64, |sum, (handle, _)| {
             let mut hasher = DefaultHasher::new();
@@ -75,167 +75,159 @@ impl Renderer {
             draws[i * STRIDE as usize..i * STRIDE as usize + size_of::<Draw>()].copy_from_slice(bytemuck::bytes_of(&d));
         }
         let written = self.uniforms.write(&self.gpu, &self.pipelines, &frames, &draws);
-        let (frame_group, draw_group) = (&self.uniforms.frame_group, &self.uniforms.draw_group);
         let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), uniforms_written: written + written_over, ..Default::default() };
-        let mut encoder = device.create_command_encoder(&Default::default());
+        let listed = Listed { stage: pit.map(|_| list.len().saturating_sub(1)), list, spheres };
+        let (beneath, above) = listed.seen(view, look);
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         self.clock.begin();
-        let pit_number = pit.map(|_| list.len().saturating_sub(1));
-        // What shows, in the order of roles: few changes of pipeline. The near before the far, which it hides, and upright
-        // bodies before the ground, so that little is dressed that is then covered.
-        // A trunk of a third of a pixel is no picture of a trunk.
-        let seen = |k: usize| {
-            let s = &spheres[k];
-            let nearest = f64::from((s.centre.length() - s.radius).max(0.0));
-            s.in_view(view) && (list[k].1.role != Role::TreeTrunk || view.metres_per_px(nearest) < 0.9)
-        };
-        let mut order: Vec<usize> = (0..list.len()).filter(|&k| Some(k) == pit_number || seen(k)).collect();
-        let turn = |role: Role| match role {
-            Role::Wall => 0,
-            Role::Roof | Role::Massing => 1,
-            Role::Terrain => 99,
-            other => 2 + other as u8,
-        };
-        let near = |k: usize| (spheres[k].centre.length() - spheres[k].radius).max(0.0);
-        order.sort_by(|&a, &b| turn(list[a].1.role).cmp(&turn(list[b].1.role)).then(near(a).total_cmp(&near(b))));
-        let (beneath, above): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&k| look.mode == Mode::Xray && under(list[k].1.role));
-        if anew.contains(&true) {
-            let whole = anew.iter().all(|n| *n);
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("shadow"),
-                color_attachments: &[],
-                depth_stencil_attachment: Some(if whole { attachment(&self.shadows.map, 1.0) } else { kept(&self.shadows.map) }),
-                timestamp_writes: self.clock.pass("shadow"),
-                ..Default::default()
-            });
-            let half = (self.shadows.side / 2) as f32;
-            for (i, cascade) in cascades.iter().enumerate().filter(|(i, _)| anew[*i]) {
-                pass.set_viewport((i % 2) as f32 * half, (i / 2) as f32 * half, half, half, 0.0, 1.0);
-                if !whole {
-                    pass.set_pipeline(&self.pipelines.wipe);
-                    pass.draw(0..3, 0..1);
-                }
-                pass.set_pipeline(&self.pipelines.shadow);
-                pass.set_bind_group(0, frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
-                // What leaves casts no shadow any more: its successor does.
-                let cast = |k: usize, m: &Mesh, fade: f32| casts(m.role) && fade >= 0.0 && !(pit.is_some() && k + 1 == list.len());
-                // A trunk's shadow is thinner than a texel of the far cascades, a crown's no wider than two.
-                let fine = |m: &Mesh| match m.role {
-                    Role::TreeTrunk => cascade.texel_m < 0.5,
-                    Role::TreeCrown => cascade.texel_m < CROWN_TEXEL_M,
-                    _ => true,
-                };
-                let falls = |k: &usize| {
-                    let (_, m, fade) = &list[*k];
-                    cast(*k, m, *fade) && fine(m) && spheres[*k].in_cascade(cascade)
-                };
-                for run in runs(&list, (0..list.len()).filter(falls)) {
-                    submit_run(&mut pass, &list, run, draw_group, &mut stats);
-                }
-            }
-        }
+        self.shadow_pass(&mut encoder, &listed, &cascades, &anew, &mut stats);
         let occlusion = self.occlusion.as_ref().filter(|_| measuring);
         if let Some(o) = occlusion {
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("metres"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: &o.metres,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT), store: wgpu::StoreOp::Store },
-                })],
-                depth_stencil_attachment: Some(attachment(&o.depth, 0.0)),
-                timestamp_writes: self.clock.pass("metres"),
-                ..Default::default()
-            });
-            pass.set_pipeline(&self.pipelines.metres);
-            pass.set_bind_group(0, frame_group, &[0]);
-            // Bare crowns hide little, and what is only painted on the ground lies where the ground does.
-            let painted = |role: Role| matches!(role, Role::Parcel | Role::Border | Role::Line);
-            let matter = |role: Role| !under(role) && !painted(role) && (role != Role::TreeCrown || look.leaves > 0.5);
-            let mut measured: Vec<usize> = above.iter().copied().filter(|&k| matter(list[k].1.role) && Some(k) != pit_number).collect();
-            measured.sort_unstable();
-            for run in runs(&list, measured.into_iter()) {
-                submit_run(&mut pass, &list, run, draw_group, &mut stats);
-            }
+            self.metres_pass(&mut encoder, o, &listed, &above, look, &mut stats);
         }
         let shade = occlusion.and_then(|o| o.shade.as_ref()).filter(|_| shading);
-        let targets = self.drawn();
-        let finished = targets.colour.create_view(&Default::default());
-        let view_of = shade.map_or(&finished, |s| &s.unshaded);
+        let finished = self.drawn().colour.create_view(&Default::default());
+        let picture = shade.map_or(&finished, |s| &s.unshaded);
         {
-            let (target, resolve) = targets.with_samples(view_of);
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("matter"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: target,
-                    depth_slice: None,
-                    resolve_target: resolve,
-                    ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
-                })],
-                depth_stencil_attachment: Some(attachment(&targets.depth, 0.0)),
-                timestamp_writes: self.clock.pass("matter"),
-                ..Default::default()
-            });
-            pass.set_bind_group(0, frame_group, &[0]);
+            let mut pass = self.picture_pass(&mut encoder, "matter", picture, true, true);
             pass.set_bind_group(3, &self.shadow_group, &[]);
+            let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
             for k in above {
-                let (tile, mesh, _) = list[k];
-                let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
-                pass.set_pipeline(if Some(k) == pit_number { stage } else { self.pipelines.matter(mesh.role) });
-                submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
+                pass.set_pipeline(if Some(k) == listed.stage { stage } else { self.pipelines.matter(listed.list[k].1.role) });
+                listed.submit(&mut pass, k, &self.uniforms.draw_group, &mut stats);
             }
-            if let Some((tile, ..)) = list.first() {
+            if let Some((tile, ..)) = listed.list.first() {
                 pass.set_pipeline(&self.pipelines.sky);
-                pass.set_bind_group(1, draw_group, &[0]);
+                pass.set_bind_group(1, &self.uniforms.draw_group, &[0]);
                 pass.set_bind_group(2, &tile.features, &[]);
                 pass.draw(0..3, 0..1);
             }
         }
         if !beneath.is_empty() {
             // X-ray: what lies beneath over what lies above, with a depth of its own.
-            let (target, resolve) = targets.with_samples(view_of);
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("beneath"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: target,
-                    depth_slice: None,
-                    resolve_target: resolve,
-                    ops: wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store },
-                })],
-                depth_stencil_attachment: Some(attachment(&targets.depth, 0.0)),
-                timestamp_writes: self.clock.pass("beneath"),
-                ..Default::default()
-            });
-            pass.set_bind_group(0, frame_group, &[0]);
+            let mut pass = self.picture_pass(&mut encoder, "beneath", picture, false, true);
             pass.set_bind_group(3, &self.shadow_group, &[]);
             for k in beneath {
-                let (tile, mesh, _) = list[k];
-                pass.set_pipeline(self.pipelines.matter(mesh.role));
-                submit(&mut pass, tile, mesh, draw_group, k, &mut stats);
+                pass.set_pipeline(self.pipelines.matter(listed.list[k].1.role));
+                listed.submit(&mut pass, k, &self.uniforms.draw_group, &mut stats);
             }
         }
         // Before the shading: what they cover is data and refuses it by its alpha.
         if self.overlays.any() {
-            let (target, resolve) = targets.with_samples(view_of);
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("overlays"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: target,
-                    depth_slice: None,
-                    resolve_target: resolve,
-                    ops: wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store },
-                })],
-                depth_stencil_attachment: Some(kept(&targets.depth)),
-                ..Default::default()
-            });
-            stats.draws += self.overlays.draw(&mut pass, frame_group, look.mode == Mode::Below);
+            let mut pass = self.picture_pass(&mut encoder, "overlays", picture, false, false);
+            stats.draws += self.overlays.draw(&mut pass, &self.uniforms.frame_group, look.mode == Mode::Below);
         }
         if let Some(shade) = shade {
-            shade.draw(&mut encoder, &self.pipelines, frame_group, &finished, &self.clock);
+            shade.draw(&mut encoder, &self.pipelines, &self.uniforms.frame_group, &finished, &self.clock);
         }
         self.clock.end(&mut encoder);
         self.gpu.queue.submit([encoder.finish()]);
         stats
+    }
+
+    /// A pass into the picture, over what it holds or over black, with a depth that begins anew or goes on.
+    fn picture_pass<'e>(
+        &self,
+        encoder: &'e mut wgpu::CommandEncoder,
+        label: &'static str,
+        picture: &wgpu::TextureView,
+        clear: bool,
+        depth_anew: bool,
+    ) -> wgpu::RenderPass<'e> {
+        let targets = self.drawn();
+        let (view, resolve_target) = targets.with_samples(picture);
+        let load = if clear { wgpu::LoadOp::Clear(wgpu::Color::BLACK) } else { wgpu::LoadOp::Load };
+        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some(label),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view,
+                depth_slice: None,
+                resolve_target,
+                ops: wgpu::Operations { load, store: wgpu::StoreOp::Store },
+            })],
+            depth_stencil_attachment: Some(if depth_anew { attachment(&targets.depth, 0.0) } else { kept(&targets.depth) }),
+            timestamp_writes: self.clock.pass(label),
+            ..Default::default()
+        });
+        pass.set_bind_group(0, &self.uniforms.frame_group, &[0]);
+        pass
+    }
+
+    /// The cascades that are to be drawn anew, each in its quarter of the map.
+    fn shadow_pass(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        listed: &Listed<'_>,
+        cascades: &[Cascade],
+        anew: &[bool],
+        stats: &mut FrameStats,
+    ) {
+        if !anew.contains(&true) {
+            return;
+        }
+        let whole = anew.iter().all(|n| *n);
+        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("shadow"),
+            color_attachments: &[],
+            depth_stencil_attachment: Some(if whole { attachment(&self.shadows.map, 1.0) } else { kept(&self.shadows.map) }),
+            timestamp_writes: self.clock.pass("shadow"),
+            ..Default::default()
+        });
+        let half = (self.shadows.side / 2) as f32;
+        for (i, cascade) in cascades.iter().enumerate().filter(|(i, _)| anew[*i]) {
+            pass.set_viewport((i % 2) as f32 * half, (i / 2) as f32 * half, half, half, 0.0, 1.0);
+            if !whole {
+                pass.set_pipeline(&self.pipelines.wipe);
+                pass.draw(0..3, 0..1);
+            }
+            pass.set_pipeline(&self.pipelines.shadow);
+            pass.set_bind_group(0, &self.uniforms.frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
+            // A trunk's shadow is thinner than a texel of the far cascades, a crown's no wider than two.
+            let fine = |m: &Mesh| match m.role {
+                Role::TreeTrunk => cascade.texel_m < 0.5,
+                Role::TreeCrown => cascade.texel_m < CROWN_TEXEL_M,
+                _ => true,
+            };
+            // What leaves casts no shadow any more: its successor does.
+            let falls = |k: &usize| {
+                let (_, m, fade) = &listed.list[*k];
+                casts(m.role) && *fade >= 0.0 && Some(*k) != listed.stage && fine(m) && listed.spheres[*k].in_cascade(cascade)
+            };
+            listed.submit_runs(&mut pass, (0..listed.list.len()).filter(falls), &self.uniforms.draw_group, stats);
+        }
+    }
+
+    /// How far everything is, for the occlusion and for x-ray.
+    fn metres_pass(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        occlusion: &Occlusion,
+        listed: &Listed<'_>,
+        above: &[usize],
+        look: &Look,
+        stats: &mut FrameStats,
+    ) {
+        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("metres"),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: &occlusion.metres,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::TRANSPARENT), store: wgpu::StoreOp::Store },
+            })],
+            depth_stencil_attachment: Some(attachment(&occlusion.depth, 0.0)),
+            timestamp_writes: self.clock.pass("metres"),
+            ..Default::default()
+        });
+        pass.set_pipeline(&self.pipelines.metres);
+        pass.set_bind_group(0, &self.uniforms.frame_group, &[0]);
+        // Bare crowns hide little, and what is only painted on the ground lies where the ground does.
+        let painted = |role: Role| matches!(role, Role::Parcel | Role::Border | Role::Line);
+        let matter = |role: Role| !under(role) && !painted(role) && (role != Role::TreeCrown || look.leaves > 0.5);
+        let mut measured: Vec<usize> =
+            above.iter().copied().filter(|&k| matter(listed.list[k].1.role) && Some(k) != listed.stage).collect();
+        measured.sort_unstable();
+        listed.submit_runs(&mut pass, measured.into_iter(), &self.uniforms.draw_group, stats);
     }
 
     /// The pictures that depth and occlusion are drawn into, of the picture's size, and bound where x-ray reads them.
@@ -301,53 +293,76 @@ fn casts(role: Role) -> bool {
     matches!(role, Role::Wall | Role::Roof | Role::Massing | Role::TreeCrown | Role::TreeTrunk | Role::Other)
 }
 
-/// Numbers of the list, ascending, with neighbours that lie side by side in the same buffers taken together: the first number
-/// and how many indices.
-fn runs(list: &[(&Tile, &Mesh, f32)], numbers: impl Iterator<Item = usize>) -> Vec<(usize, u32)> {
-    let mut out: Vec<(usize, u32)> = Vec::new();
-    for k in numbers {
-        let mesh = list[k].1;
-        match out.last_mut() {
-            Some((first, count)) if list[*first].1.indices == mesh.indices && list[*first].1.first_index + *count == mesh.first_index => {
-                *count += mesh.index_count;
+/// The meshes of a picture, each with its tile and the tile's fade, and the sphere around each, the eye as origin.
+struct Listed<'t> {
+    list: Vec<(&'t Tile, &'t Mesh, f32)>,
+    spheres: Vec<Sphere>,
+    /// The number of the excavation or the grid overhead.
+    stage: Option<usize>,
+}
+
+impl Listed<'_> {
+    /// What shows: in x-ray what lies beneath apart from what lies above. In the order of roles, for few changes of pipeline;
+    /// the near before the far, which it hides, and upright bodies before the ground, so that little is dressed that is then
+    /// covered.
+    fn seen(&self, view: &View, look: &Look) -> (Vec<usize>, Vec<usize>) {
+        let near = |k: usize| (self.spheres[k].centre.length() - self.spheres[k].radius).max(0.0);
+        // A trunk of a third of a pixel is no picture of a trunk.
+        let shows = |k: usize| {
+            self.spheres[k].in_view(view) && (self.list[k].1.role != Role::TreeTrunk || view.metres_per_px(f64::from(near(k))) < 0.9)
+        };
+        let turn = |role: Role| match role {
+            Role::Wall => 0,
+            Role::Roof | Role::Massing => 1,
+            Role::Terrain => 99,
+            other => 2 + other as u8,
+        };
+        let mut order: Vec<usize> = (0..self.list.len()).filter(|&k| Some(k) == self.stage || shows(k)).collect();
+        order.sort_by(|&a, &b| turn(self.list[a].1.role).cmp(&turn(self.list[b].1.role)).then(near(a).total_cmp(&near(b))));
+        order.into_iter().partition(|&k| look.mode == Mode::Xray && under(self.list[k].1.role))
+    }
+    fn submit(&self, pass: &mut wgpu::RenderPass<'_>, k: usize, draws: &wgpu::BindGroup, stats: &mut FrameStats) {
+        self.submit_run(pass, k, self.list[k].1.index_count, draws, stats);
+    }
+    /// Neighbours that lie side by side in the same buffers go as one draw. `numbers` ascend.
+    fn submit_runs(
+        &self,
+        pass: &mut wgpu::RenderPass<'_>,
+        numbers: impl Iterator<Item = usize>,
+        draws: &wgpu::BindGroup,
+        stats: &mut FrameStats,
+    ) {
+        let mut run: Option<(usize, u32)> = None;
+        for k in numbers {
+            let mesh = self.list[k].1;
+            match &mut run {
+                Some((first, count))
+                    if self.list[*first].1.indices == mesh.indices && self.list[*first].1.first_index + *count == mesh.first_index =>
+                {
+                    *count += mesh.index_count;
+                }
+                _ => {
+                    if let Some((first, count)) = run.replace((k, mesh.index_count)) {
+                        self.submit_run(pass, first, count, draws, stats);
+                    }
+                }
             }
-            _ => out.push((k, mesh.index_count)),
+        }
+        if let Some((first, count)) = run {
+            self.submit_run(pass, first, count, draws, stats);
         }
     }
-    out
-}
-
-fn submit_run(
-    pass: &mut wgpu::RenderPass<'_>,
-    list: &[(&Tile, &Mesh, f32)],
-    (k, index_count): (usize, u32),
-    draws: &wgpu::BindGroup,
-    stats: &mut FrameStats,
-) {
-    submit_indices(pass, list[k].0, list[k].1, index_count, draws, k, stats);
-}
-
-fn submit(pass: &mut wgpu::RenderPass<'_>, tile: &Tile, mesh: &Mesh, draws: &wgpu::BindGroup, k: usize, stats: &mut FrameStats) {
-    submit_indices(pass, tile, mesh, mesh.index_count, draws, k, stats);
-}
-
-fn submit_indices(
-    pass: &mut wgpu::RenderPass<'_>,
-    tile: &Tile,
-    mesh: &Mesh,
-    index_count: u32,
-    draws: &wgpu::BindGroup,
-    k: usize,
-    stats: &mut FrameStats,
-) {
-    pass.set_bind_group(1, draws, &[(k as u64 * STRIDE) as u32]);
-    pass.set_bind_group(2, &tile.features, &[]);
-    pass.set_vertex_buffer(0, mesh.vertices.slice(..));
-    pass.set_vertex_buffer(1, mesh.instances.slice(..));
-    pass.set_index_buffer(mesh.indices.slice(..), wgpu::IndexFormat::Uint32);
-    pass.draw_indexed(mesh.first_index..mesh.first_index + index_count, 0, 0..mesh.instance_count);
-    stats.draws += 1;
-    stats.triangles += u64::from(index_count / 3) * u64::from(mesh.instance_count);
+    fn submit_run(&self, pass: &mut wgpu::RenderPass<'_>, k: usize, index_count: u32, draws: &wgpu::BindGroup, stats: &mut FrameStats) {
+        let (tile, mesh, _) = self.list[k];
+        pass.set_bind_group(1, draws, &[(k as u64 * STRIDE) as u32]);
+        pass.set_bind_group(2, &tile.features, &[]);
+        pass.set_vertex_buffer(0, mesh.vertices.slice(..));
+        pass.set_vertex_buffer(1, mesh.instances.slice(..));
+        pass.set_index_buffer(mesh.indices.slice(..), wgpu::IndexFormat::Uint32);
+        pass.draw_indexed(mesh.first_index..mesh.first_index + index_count, 0, 0..mesh.instance_count);
+        stats.draws += 1;
+        stats.triangles += u64::from(index_count / 3) * u64::from(mesh.instance_count);
+    }
 }
 
 fn draw_of(view: &View, look: &Look, tile: &Tile, role: Role, number: u32, fade: f32) -> Draw {

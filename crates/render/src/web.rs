@@ -28,10 +28,14 @@ struct Options {
     /// Water and flow stand still, as those want who asked for less motion.
     #[serde(default)]
     still: bool,
+    /// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
+    #[serde(default = "pictures_a_second")]
+    pictures_a_second: f64,
 }
 
-/// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
-const PICTURES_A_SECOND: f64 = 24.0;
+fn pictures_a_second() -> f64 {
+    24.0
+}
 
 fn medium() -> Quality {
     Quality::Medium
@@ -98,7 +102,7 @@ impl Twin {
             stage,
             frame,
             last_ms: 0.0,
-            pace: Pace::new(PICTURES_A_SECOND),
+            pace: Pace::new(options.pictures_a_second),
             moved_ms: None,
             seen: None,
             drawn: 0,
