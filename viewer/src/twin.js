@@ -4,12 +4,12 @@ import wasm from './pkg/render_bg.wasm?url';
 
 const AT_ONCE = 12;
 
-export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs, geoid_offset_m, quality }, events) {
+export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs, geoid_offset_m, quality, pictures_a_second }, events) {
   await init({ module_or_path: wasm });
   let ratio = Math.min(devicePixelRatio || 1, 2);
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
   canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
-  const twin = await Twin.create(canvas.id, JSON.stringify(scene), JSON.stringify({ anchors, centre, terrain_m, crs, geoid_offset_m, quality: quality ?? 'medium', still: matchMedia('(prefers-reduced-motion: reduce)').matches }));
+  const twin = await Twin.create(canvas.id, JSON.stringify(scene), JSON.stringify({ anchors, centre, terrain_m, crs, geoid_offset_m, quality: quality ?? 'medium', pictures_a_second, still: matchMedia('(prefers-reduced-motion: reduce)').matches }));
   twin.set_pixel_ratio(ratio);
   const flying = new Map();
   let dirty = true;
