@@ -4385,6 +4385,11 @@ export interface operations {
                         at?: string;
                         /** @description So many hours from the first teach what is usual */
                         calibrate_hours: number;
+                        /**
+                         * @description So many hours the clocks by which water is used are ahead of start; with observed 8
+                         * @default 0
+                         */
+                        clock_ahead_h?: number;
                         /** @description System of the geometries that go in and come out; CRS84 when absent */
                         crs?: string;
                         /** @description By point id: what a meter drew, m³/h */
@@ -4410,16 +4415,21 @@ export interface operations {
                         limit?: number;
                         /** @default 110 */
                         litres_per_person_day?: number;
+                        /** @description Instead of start and series, in a running server: what the city's own sensors said from one moment to another */
+                        observed?: {
+                            from: string;
+                            to: string;
+                        };
                         /** @description By point id: m of water, one value an hour, null where none came */
-                        pressure: {
+                        pressure?: {
                             [key: string]: (number | null)[];
                         };
                         /** @description Id of a proposal to lay over the city */
                         proposal?: string;
                         /** @default 45 */
                         source_head_m?: number;
-                        /** @description First hour, on the sensors' own clock */
-                        start: string;
+                        /** @description First hour */
+                        start?: string;
                     };
                 };
             };
@@ -4438,6 +4448,8 @@ export interface operations {
                         /** @description alarm and onset (time), flow_m3h at the end, closed (time or null), deviations, confidence, pipe, places (id, weight, geometry) likeliest first, told (every report) */
                         leaks?: unknown[];
                         notes?: unknown[];
+                        /** @description With the input of that name: streams read, and those left out with why */
+                        observed?: Record<string, never>;
                         /** @description Hours without the readings that drive the model, or with most sensors silent */
                         silent_hours?: number;
                         solver?: string;

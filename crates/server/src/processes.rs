@@ -3,7 +3,7 @@
 //! Common inputs beside each process's own: `at` (moment of the world, default now), `proposal` (laid over
 //! the city; keepers only) and `crs` (of all geometries that go in and come out, default CRS84 with ellipsoidal heights).
 
-use crate::{Ask, CityState, Problem, Reply, api::body, crs::DoorCrs, problem::short};
+use crate::{Ask, CityState, Problem, Reply, api::body, crs::DoorCrs, problem::short, readings};
 use serde_json::{Map, Value, json};
 use strata_engine::{Analysis, AnalysisError, View};
 use strata_model::{Instant, WorkingFrame};
@@ -109,7 +109,11 @@ pub fn execute(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
         }
     };
     let view = View { snapshot: &snapshot, base: &base, scope: &ask.actor.scope, at };
-    let answer = perform(a, &view, inputs, crs.as_deref(), &state.frame)?;
+    let seen = if a.id == "leaks" { readings::put_in(state, &snapshot, view.scope, &mut inputs)? } else { None };
+    let mut answer = perform(a, &view, inputs, crs.as_deref(), &state.frame)?;
+    if let Some(seen) = seen {
+        answer["observed"] = seen;
+    }
     Ok(Reply::json(&answer).never_kept())
 }
 

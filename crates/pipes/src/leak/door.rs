@@ -23,8 +23,10 @@ pub const LEAKS: Analysis = Analysis {
     title_en: "Leak detection",
     title_zh: "漏损监测",
     about: "Leaks in the water network from hourly pressures, flows, tank levels and meters beside the EPANET model: when each began, how much it loses and a ranked list of pipes with the share of likelihood. The first hours, sound or with known leaks, teach the baseline. Causal: an hour's answer rests on readings up to it. Confidence holds as far as model and baseline do; a list of places is never one place.",
-    inputs: r#"{"type":"object","required":["start","pressure","calibrate_hours"],"properties":{
-        "start":{"description":"First hour, on the sensors' own clock","type":"string"},
+    inputs: r#"{"type":"object","required":["calibrate_hours"],"properties":{
+        "observed":{"description":"Instead of start and series, in a running server: what the city's own sensors said from one moment to another","type":"object","required":["from","to"],"properties":{"from":{"type":"string"},"to":{"type":"string"}}},
+        "start":{"description":"First hour","type":"string"},
+        "clock_ahead_h":{"description":"So many hours the clocks by which water is used are ahead of start; with observed 8","type":"number","default":0},
         "pressure":{"description":"By point id: m of water, one value an hour, null where none came","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
         "flow":{"description":"By pipe or pump id, along its line: m³/h","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
         "level":{"description":"By tank id: m over its floor","type":"object","additionalProperties":{"type":"array","items":{"type":["number","null"]}}},
@@ -35,6 +37,7 @@ pub const LEAKS: Analysis = Analysis {
         "limit":{"description":"Places listed for each leak","type":"integer","default":20}}}"#,
     outputs: r#"{"type":"object","properties":{
         "solver":{"type":"string"},"notes":{"type":"array"},
+        "observed":{"description":"With the input of that name: streams read, and those left out with why","type":"object"},
         "hours":{"type":"integer"},"silent_hours":{"description":"Hours without the readings that drive the model, or with most sensors silent","type":"integer"},
         "hour_m3h":{"description":"How sharply one hour tells a leak's flow at a middling pipe, m³/h","type":"number"},
         "leaks":{"description":"alarm and onset (time), flow_m3h at the end, closed (time or null), deviations, confidence, pipe, places (id, weight, geometry) likeliest first, told (every report)","type":"array"}}}"#,
@@ -70,14 +73,18 @@ fn named<'a>(inputs: &'a Value, name: &str) -> Result<Option<&'a Map<String, Val
 }
 
 fn readings(inputs: &Value) -> Result<(Readings, i64), AnalysisError> {
+    if inputs.get("observed").is_some_and(|v| !v.is_null()) {
+        return Err(AnalysisError::input("/observed", "observations are read by the server that keeps them"));
+    }
     let start = ask::text(inputs, "start")?.ok_or_else(|| AnalysisError::input("/start", "the first hour is wanted"))?;
     let start = Instant::parse(start).map_err(|e| AnalysisError::input("/start", e.to_string()))?;
     let start_s = start.0.div_euclid(1_000);
+    let ahead_s = ask::number(inputs, "clock_ahead_h", -14.0..=14.0)?.unwrap_or(0.0) * 3600.0;
     let mut out: Option<Readings> = None;
     for (name, kind) in [("pressure", Kind::Pressure), ("flow", Kind::Flow), ("level", Kind::Level), ("demand", Kind::Demand)] {
         for (id, v) in named(inputs, name)?.into_iter().flatten() {
             let values = series(v, &format!("/{name}/{id}"))?;
-            let to = out.get_or_insert_with(|| Readings::new(start_s, values.len()));
+            let to = out.get_or_insert_with(|| Readings::new(start_s + ahead_s as i64, values.len()));
             if to.hours > MOST_HOURS {
                 return Err(AnalysisError::TooLarge { reason: format!("{} hours; {MOST_HOURS} at most", to.hours) });
             }

@@ -68,7 +68,7 @@ pub(super) fn draw(c: &Cross, frost_m: f64, exaggeration: f64, title: &str, pape
         let cold: Vec<[f64; 2]> = piece.iter().map(|p| d.at(p[0], p[1] - frost_m)).collect();
         if let Some(p) = cold.last() {
             // Beside the line, where no pipe and no kerb stands.
-            d.text("FROST", BLUE, [p[0] + 0.8, p[1] + 0.8], 2.1, Anchor::Start, format!("冻深 {frost_m:.2}"));
+            d.text("FROST", BLUE, [p[0] + 0.8, p[1] + 0.8], 2.1, Anchor::Start, format!("冻深 {frost_m:.2} m"));
         }
         d.line("FROST", pen(BLUE, 0.18).dashed(), cold);
         d.line("GROUND", pen(BROWN, 0.5), line);

@@ -63,3 +63,61 @@ async fn statistics_run_in_the_askers_system_and_scope() {
     }
     assert!(!String::from_utf8_lossy(&nothing.body).contains(TOKEN));
 }
+
+/// Leak detection reads what the city's own sensors said: hourly means in the model's units, of what hangs on the water network.
+#[tokio::test]
+async fn leaks_are_looked_for_in_what_was_observed() {
+    let city = city();
+    let stream = |id: &str, unit: &str, target: &str| {
+        json!({ "@iot.id": id, "name": id, "description": "a meter", "unitOfMeasurement": { "name": unit, "symbol": unit, "definition": "urn:x" },
+            "Thing": { "@iot.id": "SE-0" }, "Sensor": { "@iot.id": "SE-0" }, "properties": { "target_layer": "pipes", "target_id": target } })
+    };
+    let mut first = stream("F-0", "L/s", "PIPE-0");
+    first["ObservedProperty"] = json!({ "@iot.id": "flow", "name": "流量", "definition": "urn:flow", "description": "flow" });
+    let registered = city.post("/sta/v1.1/Datastreams", &first).await;
+    assert_eq!(registered.status, 201, "{}", String::from_utf8_lossy(&registered.body));
+    for (id, unit, target) in [("F-1", "gallons", "PIPE-1"), ("F-2", "L/s", "b1"), ("F-3", "m3/h", "PIPE-0")] {
+        let mut more = stream(id, unit, target);
+        more["ObservedProperty"] = json!({ "@iot.id": "flow" });
+        assert_eq!(city.post("/sta/v1.1/Datastreams", &more).await.status, 201);
+    }
+    // Twice in the first hour, not in the second, once in the third; before and after count as nothing.
+    for (stream, time, result) in [
+        ("F-0", "2026-01-19T23:59:59Z", 99.0),
+        ("F-0", "2026-01-20T00:00:00Z", 1.0),
+        ("F-0", "2026-01-20T00:40:00Z", 2.0),
+        ("F-0", "2026-01-20T02:59:59Z", 5.0),
+        ("F-0", "2026-01-20T03:00:00Z", 77.0),
+        ("F-1", "2026-01-20T00:00:00Z", 1.0),
+        ("F-2", "2026-01-20T00:00:00Z", 1.0),
+        ("F-3", "2026-01-20T00:00:00Z", 1.0),
+    ] {
+        let told = json!({ "phenomenonTime": time, "result": result });
+        let kept = city.post(&format!("/sta/v1.1/Datastreams('{stream}')/Observations"), &told).await;
+        assert_eq!(kept.status, 201, "{}", String::from_utf8_lossy(&kept.body));
+    }
+    let snapshot = city.state.snapshot();
+    let from = strata_model::Instant::parse("2026-01-20T00:00:00Z").expect("a time");
+    let seen = strata_server::observed(&city.state, &snapshot, &strata_model::Scope::everything(), from, 3).expect("series");
+    assert_eq!(Value::Object(seen.series), json!({ "flow": { "PIPE-0": [5.4, null, 18.0] } }));
+    let left: Vec<&str> = seen.told["left_out"].as_array().expect("a list").iter().map(|l| l["stream"].as_str().expect("a name")).collect();
+    assert_eq!((&seen.told["streams"], left), (&json!(1), vec!["F-1", "F-3"]), "{}", seen.told);
+    let nothing = strata_server::observed(&city.state, &snapshot, &strata_model::Scope::public(), from, 3).expect("series");
+    assert!(nothing.series.is_empty() && nothing.told["left_out"] == json!([]), "{nothing:?}");
+
+    let run = "/ogc/processes/leaks/execution";
+    let span = json!({ "from": "2026-01-20T00:00:00Z", "to": "2026-01-20T03:00:00Z" });
+    // As far as the detector itself, which finds that three hours teach nothing.
+    let asked = city.post(run, &json!({ "inputs": { "observed": span, "calibrate_hours": 120 } })).await;
+    assert_eq!(asked.json()["errors"][0]["pointer"], "/inputs/calibrate_hours", "{}", asked.json());
+    for (inputs, pointer) in [
+        (json!({ "observed": span, "start": "2026-01-20", "calibrate_hours": 120 }), "/inputs/start"),
+        (json!({ "observed": { "from": "2026-01-20" }, "calibrate_hours": 120 }), "/inputs/observed/to"),
+        (json!({ "observed": { "from": "2026-01-20", "to": "2026-01-19" }, "calibrate_hours": 120 }), "/inputs/observed"),
+        (json!({ "observed": { "from": "2020-01-20", "to": "2026-01-19" }, "calibrate_hours": 120 }), "/inputs/observed"),
+    ] {
+        let a = city.post(run, &json!({ "inputs": inputs })).await;
+        assert!(matches!(a.status.as_u16(), 400 | 422), "{inputs}: {}", a.status);
+        assert_eq!(a.json()["errors"][0]["pointer"], pointer, "{inputs}: {}", a.json());
+    }
+}
