@@ -11,6 +11,8 @@ use strata_model::{FeatureId, Instant, LayerId, Scope};
 use strata_store::{Bound, Column, Comparison, ObservationQuery, Order, Where};
 
 const HOUR_MS: i64 = 3_600_000;
+/// Observations in memory at once.
+const PAGE: usize = 10_000;
 /// Two years and a leap day, as the detector itself.
 const MOST_HOURS: i64 = 2 * 366 * 24;
 /// Changchun's clocks, by which water is used, before UTC.
@@ -48,19 +50,28 @@ pub fn observed(state: &CityState, snapshot: &Snapshot, scope: &Scope, from: Ins
             continue;
         };
         let within = |how, ms| Where::Compare(Column::At, how, Bound::Int(ms));
-        let rows = live.observations.query(&ObservationQuery {
-            streams: Some(BTreeSet::from([stream.id.clone()])),
-            filter: Some(Where::And(vec![within(Comparison::Ge, from.0), within(Comparison::Lt, from.0 + hours * HOUR_MS)])),
-            order: Some(Order { column: Column::At, descending: false }),
-            ..Default::default()
-        })?;
-        if rows.is_empty() {
-            continue;
+        // By pages: a stream may have said something every second for two years.
+        let (mut means, mut after) = (vec![(0.0, 0u32); hours as usize], None);
+        loop {
+            let rows = live.observations.query(&ObservationQuery {
+                streams: Some(BTreeSet::from([stream.id.clone()])),
+                filter: Some(Where::And(vec![within(Comparison::Ge, from.0), within(Comparison::Lt, from.0 + hours * HOUR_MS)])),
+                order: Some(Order { column: Column::At, descending: false }),
+                after,
+                limit: Some(PAGE),
+                ..Default::default()
+            })?;
+            for r in &rows {
+                let (sum, n) = &mut means[((r.at.0 - from.0) / HOUR_MS) as usize];
+                (*sum, *n) = (*sum + r.result, *n + 1);
+            }
+            match rows.last() {
+                Some(last) if rows.len() == PAGE => after = Some((Bound::Int(last.at.0), last.id)),
+                _ => break,
+            }
         }
-        let mut means = vec![(0.0, 0u32); hours as usize];
-        for r in &rows {
-            let (sum, n) = &mut means[((r.at.0 - from.0) / HOUR_MS) as usize];
-            (*sum, *n) = (*sum + r.result, *n + 1);
+        if means.iter().all(|(_, n)| *n == 0) {
+            continue;
         }
         let series: Vec<Value> =
             means.iter().map(|(sum, n)| if *n > 0 { (sum / f64::from(*n) * factor).into() } else { Value::Null }).collect();

@@ -76,7 +76,7 @@ async fn leaks_are_looked_for_in_what_was_observed() {
     first["ObservedProperty"] = json!({ "@iot.id": "flow", "name": "流量", "definition": "urn:flow", "description": "flow" });
     let registered = city.post("/sta/v1.1/Datastreams", &first).await;
     assert_eq!(registered.status, 201, "{}", String::from_utf8_lossy(&registered.body));
-    for (id, unit, target) in [("F-1", "gallons", "PIPE-1"), ("F-2", "L/s", "b1"), ("F-3", "m3/h", "PIPE-0")] {
+    for (id, unit, target) in [("F-1", "gallons", "PIPE-1"), ("F-2", "L/s", "b1"), ("F-3", "m3/h", "PIPE-0"), ("F-4", "m3/h", "PIPE-1")] {
         let mut more = stream(id, unit, target);
         more["ObservedProperty"] = json!({ "@iot.id": "flow" });
         assert_eq!(city.post("/sta/v1.1/Datastreams", &more).await.status, 201);
@@ -98,10 +98,14 @@ async fn leaks_are_looked_for_in_what_was_observed() {
     }
     let snapshot = city.state.snapshot();
     let from = strata_model::Instant::parse("2026-01-20T00:00:00Z").expect("a time");
+    // More than is read at once, two a second: 0 and 2 in turn for an hour and a half of the second hour on.
+    let many: Vec<_> =
+        (0..10_800i64).map(|i| ("F-4".into(), strata_model::Instant(from.0 + 3_600_000 + i * 500), (i % 2 * 2) as f64)).collect();
+    assert_eq!(city.state.keep_readings(&many).expect("kept"), 10_800);
     let seen = strata_server::observed(&city.state, &snapshot, &strata_model::Scope::everything(), from, 3).expect("series");
-    assert_eq!(Value::Object(seen.series), json!({ "flow": { "PIPE-0": [5.4, null, 18.0] } }));
+    assert_eq!(Value::Object(seen.series), json!({ "flow": { "PIPE-0": [5.4, null, 18.0], "PIPE-1": [null, 1.0, 1.0] } }));
     let left: Vec<&str> = seen.told["left_out"].as_array().expect("a list").iter().map(|l| l["stream"].as_str().expect("a name")).collect();
-    assert_eq!((&seen.told["streams"], left), (&json!(1), vec!["F-1", "F-3"]), "{}", seen.told);
+    assert_eq!((&seen.told["streams"], left), (&json!(2), vec!["F-1", "F-3"]), "{}", seen.told);
     let nothing = strata_server::observed(&city.state, &snapshot, &strata_model::Scope::public(), from, 3).expect("series");
     assert!(nothing.series.is_empty() && nothing.told["left_out"] == json!([]), "{nothing:?}");
 
