@@ -42,9 +42,15 @@ struct Draw {
 @group(3) @binding(1) var shadow_sampler: sampler_comparison;
 // Distance along the view axis of the matter under each pixel, m, negative where it is a building; only x-ray reads it.
 @group(3) @binding(2) var solid: texture_2d<f32>;
+// Chances 0..1 at the corners of a lattice that repeats, for `noise`.
+@group(3) @binding(3) var grain: texture_2d<f32>;
+@group(3) @binding(4) var grain_sampler: sampler;
 
 // Taps a side of a soft shadow's edge.
 override shadow_taps: i32 = 3;
+// Nothing of what is drawn is taken away: no fade, no cut, no section, no comparison. A shader that never discards lets the
+// device test depth before it dresses a pixel.
+override whole: bool = false;
 
 const MODE_SURFACE: i32 = 0;
 const MODE_XRAY: i32 = 1;
@@ -115,12 +121,15 @@ fn hash3(a: u32, b: u32, c: u32) -> f32 {
 fn hash_cell(p: vec2f, salt: u32) -> f32 {
     return hash3(bitcast<u32>(i32(floor(p.x))), bitcast<u32>(i32(floor(p.y))), salt);
 }
+// Value noise: the sampler mixes the four corners, eased so that the lattice does not show.
+const GRAIN: f32 = 256.0;
 fn noise(p: vec2f) -> f32 {
     let i = floor(p);
-    let f = fract(p);
+    let f = p - i;
     let u = f * f * (3.0 - 2.0 * f);
-    return mix(mix(hash_cell(i, 7u), hash_cell(i + vec2f(1.0, 0.0), 7u), u.x),
-               mix(hash_cell(i + vec2f(0.0, 1.0), 7u), hash_cell(i + vec2f(1.0, 1.0), 7u), u.x), u.y);
+    // Within one period: a far coordinate would lose its fraction.
+    let at = i - floor(i / GRAIN) * GRAIN;
+    return textureSampleLevel(grain, grain_sampler, (at + u + 0.5) / GRAIN, 0.0).x;
 }
 fn fbm(p: vec2f) -> f32 {
     return noise(p) * 0.5 + noise(p * 2.03 + 17.1) * 0.28 + noise(p * 4.1 + 5.3) * 0.15 + noise(p * 8.3 + 31.7) * 0.07;
@@ -312,6 +321,7 @@ fn faded(px: vec2f) -> bool {
 }
 // Tiles that just came, ghosts of what is gone, and what the cut-away takes.
 fn unseen(pos: vec3f, f: Feature, px: vec2f) -> bool {
+    if whole { return false; }
     if in_cut(pos) || cut_off(pos) { return true; }
     if faded(px) { return true; }
     if shielded(draw.params.y) < 1.0 && door(px) >= draw.params.y { return true; }

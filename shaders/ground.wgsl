@@ -171,7 +171,7 @@ fn bare(row: u32) -> Feature {
     var leaf = mix(srgb(78.0, 108.0, 58.0), srgb(112.0, 138.0, 74.0), r);
     if f.kind == 2u { leaf = mix(srgb(52.0, 84.0, 58.0), srgb(66.0, 98.0, 66.0), r); }
     let winter = select(1.0 - frame.misc.y, 0.0, f.kind == 2u);
-    if winter > 0.5 {
+    if !whole && winter > 0.5 {
         // Bare crowns: boughs and twigs as the ridges of noise, a thin veil where they are under a pixel.
         let w = length(v.pos) * frame.misc.z;
         let q = vec2f(v.plan.x + v.plan.y * 0.7, v.plan.z * 0.55 + v.plan.y * 0.3) * 1.1 + f32(f.seed & 63u);

@@ -11,6 +11,8 @@ pub struct Gpu {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub adapter_name: String,
+    /// The processor itself draws.
+    pub software: bool,
     pub watch: Arc<Watch>,
     /// Distances can be drawn into a picture of numbers.
     pub measures: bool,
@@ -84,7 +86,8 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| on_fault.report(&e)));
         let info = adapter.get_info();
         let adapter_name = format!("{} ({:?}, {})", info.name, info.backend, info.driver_info);
+        let software = info.device_type == wgpu::DeviceType::Cpu;
         let measures = crate::occlusion::possible(&adapter);
-        Ok((Self { device, queue, adapter_name, watch, measures }, adapter))
+        Ok((Self { device, queue, adapter_name, software, watch, measures }, adapter))
     }
 }

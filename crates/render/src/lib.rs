@@ -17,6 +17,7 @@ mod features;
 #[cfg(not(target_arch = "wasm32"))]
 mod furniture;
 mod gpu;
+mod grain;
 #[cfg(not(target_arch = "wasm32"))]
 mod ink;
 mod label;

@@ -78,7 +78,7 @@ pub fn window(options: WindowOptions) -> Result<(), RenderError> {
         dirty: true,
         urgent: true,
         drawn_at: Clock::now(),
-        pace: Pace::new(PICTURES_A_SECOND),
+        pace: Pace::new(PICTURES_A_SECOND[0]),
         moved: false,
         hidden: false,
         pointer: PhysicalPosition::new(0.0, 0.0),
@@ -117,7 +117,8 @@ const AT_ONCE: usize = 8;
 const FETCHERS: usize = 2;
 const UPLOAD: Duration = Duration::from_millis(12);
 /// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
-pub(crate) const PICTURES_A_SECOND: f64 = 24.0;
+/// Of the software adapter, and of a graphics card.
+const PICTURES_A_SECOND: [f64; 2] = [24.0, 60.0];
 const WHILE_LOADING: Duration = Duration::from_millis(300);
 /// A script's clock: every frame is a thirtieth of a second, however long it takes.
 const SCRIPT_STEP_S: f64 = 1.0 / 30.0;
@@ -208,6 +209,7 @@ impl ApplicationHandler<Came> for App {
         match opened {
             Ok(screen) => {
                 screen.window.request_redraw();
+                self.pace = Pace::new(PICTURES_A_SECOND[usize::from(!screen.renderer.is_software())]);
                 self.screen = Some(screen);
                 self.lay();
             }
@@ -473,6 +475,7 @@ impl App {
         let renderer = &screen.renderer;
         let moved = self.stage.navigator.advance(dt, &|at| renderer.ground_m(at, &handles));
         let view = self.stage.navigator.camera.view(screen.size());
+        self.stage.stream.set_beside(renderer.target_bytes());
         let update = self.stage.stream.update(&view, self.clock_s);
         for handle in &update.evict {
             screen.renderer.release(*handle);

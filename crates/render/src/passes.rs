@@ -4,6 +4,7 @@ use crate::{
     FrameStats, Look, Renderer, TileHandle,
     cull::Sphere,
     features::WIDTH,
+    grain::Grain,
     occlusion::Occlusion,
     pipelines::Pipelines,
     pit::{ceiling, pit},
@@ -93,7 +94,11 @@ impl Renderer {
             pass.set_bind_group(3, &self.shadow_group, &[]);
             let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
             for k in above {
-                pass.set_pipeline(if Some(k) == listed.stage { stage } else { self.pipelines.matter(listed.list[k].1.role) });
+                pass.set_pipeline(if Some(k) == listed.stage {
+                    stage
+                } else {
+                    self.pipelines.matter(listed.list[k].1.role, listed.whole(k, look))
+                });
                 listed.submit(&mut pass, k, &self.uniforms.draw_group, &mut stats);
             }
             if let Some((tile, ..)) = listed.list.first() {
@@ -108,7 +113,7 @@ impl Renderer {
             let mut pass = self.picture_pass(&mut encoder, "beneath", picture, false, true);
             pass.set_bind_group(3, &self.shadow_group, &[]);
             for k in beneath {
-                pass.set_pipeline(self.pipelines.matter(listed.list[k].1.role));
+                pass.set_pipeline(self.pipelines.matter(listed.list[k].1.role, listed.whole(k, look)));
                 listed.submit(&mut pass, k, &self.uniforms.draw_group, &mut stats);
             }
         }
@@ -121,7 +126,8 @@ impl Renderer {
             shade.draw(&mut encoder, &self.pipelines, &self.uniforms.frame_group, &finished, &self.clock);
         }
         self.clock.end(&mut encoder);
-        self.gpu.queue.submit([encoder.finish()]);
+        let submitted = self.gpu.queue.submit([encoder.finish()]);
+        self.submitted = [self.submitted[1].take(), Some(submitted)];
         stats
     }
 
@@ -219,7 +225,6 @@ impl Renderer {
             timestamp_writes: self.clock.pass("metres"),
             ..Default::default()
         });
-        pass.set_pipeline(&self.pipelines.metres);
         pass.set_bind_group(0, &self.uniforms.frame_group, &[0]);
         // Bare crowns hide little, and what is only painted on the ground lies where the ground does.
         let painted = |role: Role| matches!(role, Role::Parcel | Role::Border | Role::Line);
@@ -227,6 +232,7 @@ impl Renderer {
         let mut measured: Vec<usize> =
             above.iter().copied().filter(|&k| matter(listed.list[k].1.role) && Some(k) != listed.stage).collect();
         measured.sort_unstable();
+        pass.set_pipeline(self.pipelines.metres(measured.iter().all(|k| listed.whole(*k, look))));
         listed.submit_runs(&mut pass, measured.into_iter(), &self.uniforms.draw_group, stats);
     }
 
@@ -237,7 +243,7 @@ impl Renderer {
             return;
         }
         let o = Occlusion::new(&self.gpu.device, &self.pipelines, size, shading || self.shading);
-        self.shadow_group = light_group(&self.gpu.device, &self.pipelines, &self.shadows, &o.metres);
+        self.shadow_group = light_group(&self.gpu.device, &self.pipelines, &self.shadows, &self.grain, &o.metres);
         self.occlusion = Some(o);
     }
 
@@ -257,8 +263,14 @@ impl Renderer {
     }
 }
 
-/// Shadows, and the depth that x-ray looks through.
-pub(crate) fn light_group(device: &wgpu::Device, pipelines: &Pipelines, shadows: &Shadows, metres: &wgpu::TextureView) -> wgpu::BindGroup {
+/// Shadows, the depth that x-ray looks through, and the grain of matter.
+pub(crate) fn light_group(
+    device: &wgpu::Device,
+    pipelines: &Pipelines,
+    shadows: &Shadows,
+    grain: &Grain,
+    metres: &wgpu::TextureView,
+) -> wgpu::BindGroup {
     device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some("light"),
         layout: &pipelines.shadow_layout,
@@ -266,6 +278,8 @@ pub(crate) fn light_group(device: &wgpu::Device, pipelines: &Pipelines, shadows:
             wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(&shadows.map) },
             wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(&shadows.sampler) },
             wgpu::BindGroupEntry { binding: 2, resource: wgpu::BindingResource::TextureView(metres) },
+            wgpu::BindGroupEntry { binding: 3, resource: wgpu::BindingResource::TextureView(&grain.picture) },
+            wgpu::BindGroupEntry { binding: 4, resource: wgpu::BindingResource::Sampler(&grain.sampler) },
         ],
     })
 }
@@ -320,6 +334,14 @@ impl Listed<'_> {
         let mut order: Vec<usize> = (0..self.list.len()).filter(|&k| Some(k) == self.stage || shows(k)).collect();
         order.sort_by(|&a, &b| turn(self.list[a].1.role).cmp(&turn(self.list[b].1.role)).then(near(a).total_cmp(&near(b))));
         order.into_iter().partition(|&k| look.mode == Mode::Xray && under(self.list[k].1.role))
+    }
+    /// Every pixel of it shows that nothing hides.
+    fn whole(&self, k: usize, look: &Look) -> bool {
+        let (_, mesh, fade) = &self.list[k];
+        let cut = look.mode == Mode::Cutaway || look.section.is_some() || look.compare.is_some();
+        // Bare crowns are twigs with air between.
+        let bare = mesh.role == Role::TreeCrown && look.leaves <= 0.5;
+        *fade >= 1.0 && !cut && !bare
     }
     fn submit(&self, pass: &mut wgpu::RenderPass<'_>, k: usize, draws: &wgpu::BindGroup, stats: &mut FrameStats) {
         self.submit_run(pass, k, self.list[k].1.index_count, draws, stats);

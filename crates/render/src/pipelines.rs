@@ -40,14 +40,15 @@ pub struct Pipelines {
     pub sky: Later,
     pub earth: Later,
     pub ceiling: Later,
-    pub metres: Later,
+    metres: [Later; 2],
     pub occlusion: Later,
     pub shaded: Later,
     pub depths_layout: wgpu::BindGroupLayout,
     pub shaded_layout: wgpu::BindGroupLayout,
     pub blit_layout: wgpu::BindGroupLayout,
     module: wgpu::ShaderModule,
-    matter: Vec<(&'static str, Later)>,
+    /// Of what may be taken away in part, and of what is drawn whole.
+    matter: Vec<(&'static str, [Later; 2])>,
 }
 
 fn entry(role: Role) -> &'static str {
@@ -90,7 +91,7 @@ impl Pipelines {
         let numbers_or = |format| if measures { format } else { COLOUR };
         let samples = quality.samples();
         // Settled when a pipeline is made, so that a shader for a slow adapter has nothing to skip.
-        let constants = [("shadow_taps", quality.shadow_taps())];
+        let constants = |whole: bool| [("shadow_taps", quality.shadow_taps()), ("whole", f64::from(u8::from(whole)))];
         let module = device
             .create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("strata"), source: wgpu::ShaderSource::Wgsl(SHADERS.into()) });
         let uniform = |label, bytes: usize| {
@@ -132,6 +133,13 @@ impl Pipelines {
                     count: None,
                 },
                 texture(2, numbers),
+                texture(3, wgpu::TextureSampleType::Float { filterable: true }),
+                wgpu::BindGroupLayoutEntry {
+                    binding: 4,
+                    visibility: wgpu::ShaderStages::FRAGMENT,
+                    ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
+                    count: None,
+                },
             ],
         });
         let of_textures = |label, entries: &[wgpu::BindGroupLayoutEntry]| {
@@ -144,16 +152,18 @@ impl Pipelines {
         };
         let matter_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout), Some(&shadow_layout)]);
         let shadow_pass_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout)]);
-        let build = |label: &'static str,
-                     layout: &wgpu::PipelineLayout,
-                     vertex: &'static str,
-                     tiled: bool,
-                     fragment: Option<&'static str>,
-                     depth_stencil: Option<wgpu::DepthStencilState>,
-                     format: wgpu::TextureFormat,
-                     samples: u32|
+        let build_of = |whole: bool,
+                        label: &'static str,
+                        layout: &wgpu::PipelineLayout,
+                        vertex: &'static str,
+                        tiled: bool,
+                        fragment: Option<&'static str>,
+                        depth_stencil: Option<wgpu::DepthStencilState>,
+                        format: wgpu::TextureFormat,
+                        samples: u32|
          -> Later {
             let (device, module, layout) = (device.clone(), module.clone(), layout.clone());
+            let constants = constants(whole);
             LazyCell::new(Box::new(move || {
                 let compiled = || wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
                 let targets = [Some(wgpu::ColorTargetState { format, blend: None, write_mask: wgpu::ColorWrites::ALL })];
@@ -177,6 +187,9 @@ impl Pipelines {
                 })
             }))
         };
+        let build = |label, layout: &wgpu::PipelineLayout, vertex, tiled, fragment, depth_stencil, format, samples| {
+            build_of(false, label, layout, vertex, tiled, fragment, depth_stencil, format, samples)
+        };
         let depth = |write, compare, bias| {
             let (depth_write_enabled, depth_compare) = (Some(write), Some(compare));
             Some(wgpu::DepthStencilState { format: DEPTH, depth_write_enabled, depth_compare, stencil: Default::default(), bias })
@@ -185,7 +198,8 @@ impl Pipelines {
             .iter()
             .map(|e| {
                 let state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-                (*e, build(e, &matter_layout, "vs_main", true, Some(e), state, COLOUR, samples))
+                let of = |whole| build_of(whole, e, &matter_layout, "vs_main", true, Some(e), state.clone(), COLOUR, samples);
+                (*e, [false, true].map(of))
             })
             .collect();
         let bias = wgpu::DepthBiasState { constant: 2, slope_scale: 2.0, clamp: 0.0 };
@@ -200,8 +214,10 @@ impl Pipelines {
         let sky_state = depth(false, wgpu::CompareFunction::GreaterEqual, Default::default());
         let sky = build("sky", &matter_layout, "vs_sky", false, Some("fs_sky"), sky_state, COLOUR, samples);
         let nearest = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-        let metres =
-            build("metres", &shadow_pass_layout, "vs_main", true, Some("fs_depth"), nearest, numbers_or(crate::occlusion::METRES), 1);
+        let metres = [false, true].map(|whole| {
+            let format = numbers_or(crate::occlusion::METRES);
+            build_of(whole, "metres", &shadow_pass_layout, "vs_main", true, Some("fs_depth"), nearest.clone(), format, 1)
+        });
         let whole = |entry, group: &wgpu::BindGroupLayout, format| {
             build(entry, &layout(&[Some(&frame_layout), Some(group)]), "vs_sky", false, Some(entry), None, format, 1)
         };
@@ -260,9 +276,13 @@ impl Pipelines {
             cache: None,
         })
     }
-    pub fn matter(&self, role: Role) -> &wgpu::RenderPipeline {
+    /// `whole`: nothing of it is taken away.
+    pub fn matter(&self, role: Role, whole: bool) -> &wgpu::RenderPipeline {
         let e = entry(role);
-        &self.matter.iter().find(|(name, _)| *name == e).unwrap_or(&self.matter[0]).1
+        &self.matter.iter().find(|(name, _)| *name == e).unwrap_or(&self.matter[0]).1[usize::from(whole)]
+    }
+    pub fn metres(&self, whole: bool) -> &wgpu::RenderPipeline {
+        &self.metres[usize::from(whole)]
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     Quality, RenderError,
     clock::Clock,
     gpu::Gpu,
+    grain::Grain,
     occlusion::{METRES, Occlusion},
     passes::light_group,
     pick::PickMesh,
@@ -44,6 +45,7 @@ pub struct Renderer {
     /// Share of the width and height that is drawn while the picture moves; none at rest.
     pub(crate) motion: Option<f32>,
     pub(crate) shadows: Shadows,
+    pub(crate) grain: Grain,
     pub(crate) shadow_group: wgpu::BindGroup,
     /// Made when a picture first wants it; what x-ray reads is in the shadow's group.
     pub(crate) occlusion: Option<Occlusion>,
@@ -56,6 +58,8 @@ pub struct Renderer {
     next: u64,
     marked: Marked,
     pub(crate) uniforms: Uniforms,
+    /// The last picture but one, and the last.
+    pub(crate) submitted: [Option<wgpu::SubmissionIndex>; 2],
     /// How the picture goes onto a surface of this format.
     blit: Option<(wgpu::TextureFormat, wgpu::RenderPipeline)>,
     pub(crate) overlays: crate::overlay::Overlays,
@@ -76,9 +80,10 @@ impl Renderer {
         let pipelines = Pipelines::new(&gpu.device, quality, gpu.measures);
         let targets = Targets::new(&gpu.device, size, quality.samples());
         let shadows = Shadows::new(&gpu.device, quality.shadow_px().min(most));
+        let grain = Grain::new(&gpu);
         let used = wgpu::TextureUsages::TEXTURE_BINDING;
         let no_metres = texture(&gpu.device, "no metres", [1, 1], METRES, 1, used).create_view(&Default::default());
-        let shadow_group = light_group(&gpu.device, &pipelines, &shadows, &no_metres);
+        let shadow_group = light_group(&gpu.device, &pipelines, &shadows, &grain, &no_metres);
         let identity = one_instance(&gpu);
         let uniforms = Uniforms::new(&gpu.device, &pipelines);
         Ok(Self {
@@ -90,6 +95,7 @@ impl Renderer {
             fewer: None,
             motion: None,
             shadows,
+            grain,
             shadow_group,
             occlusion: None,
             shading: quality.occlusion(),
@@ -100,6 +106,7 @@ impl Renderer {
             marked: Marked::default(),
             stage: None,
             uniforms,
+            submitted: Default::default(),
             blit: None,
             overlays: Default::default(),
         })
@@ -108,6 +115,10 @@ impl Renderer {
     /// What draws: the adapter's name, its interface and its driver.
     pub fn adapter(&self) -> &str {
         &self.gpu.adapter_name
+    }
+    /// The processor itself draws: no graphics card was found.
+    pub fn is_software(&self) -> bool {
+        self.gpu.software
     }
     pub(crate) fn watch(&self) -> &crate::gpu::Watch {
         &self.gpu.watch
@@ -138,12 +149,19 @@ impl Renderer {
         let done = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
         done.map(|_| ()).map_err(|e| RenderError::Device(e.to_string()))
     }
+    /// Waits until the picture before the last is whole: as in a window, one is drawn while the next is made ready.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn keep_up(&self) -> Result<(), RenderError> {
+        let Some(submission_index) = self.submitted[0].clone() else { return Ok(()) };
+        let done = self.gpu.device.poll(wgpu::PollType::Wait { submission_index: Some(submission_index), timeout: None });
+        done.map(|_| ()).map_err(|e| RenderError::Device(e.to_string()))
+    }
     /// Graphics memory of all that is drawn into: picture, samples, depths, shadows, occlusion, uniforms.
     pub fn target_bytes(&self) -> u64 {
         let side = u64::from(self.shadows.side);
         let occlusion = self.occlusion.as_ref().map_or(0, Occlusion::bytes);
         let pictures = self.targets.bytes() + self.fewer.as_ref().map_or(0, Targets::bytes);
-        pictures + side * side * 4 + occlusion + self.uniforms.frames.size() + self.uniforms.draws.size()
+        pictures + side * side * 4 + Grain::BYTES + occlusion + self.uniforms.frames.size() + self.uniforms.draws.size()
     }
     /// While the picture moves: the share of its width and height that is drawn, as [`crate::Pace`] has it; shadows may then be a
     /// few pictures old. None: at rest, every pixel is drawn and everything is exact.

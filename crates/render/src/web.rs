@@ -93,7 +93,7 @@ impl Twin {
         let config = surface.get_default_config(&adapter, size[0], size[1]).ok_or_else(|| text("the canvas cannot be drawn on"))?;
         surface.configure(&gpu.device, &config);
         let renderer = Renderer::on(gpu, size, options.quality).map_err(text)?;
-        let mut stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 512 << 20);
+        let mut stage = Stage::new(&scene, camera, &|_| true, options.terrain_m, 576 << 20);
         stage.look.geoid_offset_m = options.geoid_offset_m;
         stage.stream.max_error_px = options.quality.error_px();
         let frame = options.crs.and_then(|crs| WorkingFrame::new(crs, options.geoid_offset_m).ok());
@@ -152,6 +152,7 @@ impl Twin {
         self.stage.navigator.advance(dt, &|at| renderer.ground_m(at, &handles));
         let view = self.stage.navigator.camera.view(self.renderer.size());
         self.stage.look.grid = self.frame.as_ref().and_then(|f| PlanGrid::at(f, view.enu.origin_in_ecef));
+        self.stage.stream.set_beside(self.renderer.target_bytes());
         let update = self.stage.stream.update(&view, now_ms / 1000.0);
         for handle in update.evict {
             self.renderer.release(handle);

@@ -92,6 +92,7 @@ pub struct Stream<H> {
     present: HashMap<String, (usize, usize)>,
     leaving: BTreeMap<String, (usize, f64)>,
     budget_bytes: u64,
+    beside_bytes: u64,
     frame: u64,
     /// Pixels of error that the eye may see.
     pub max_error_px: f64,
@@ -117,6 +118,7 @@ impl<H: Clone> Stream<H> {
             present: HashMap::new(),
             leaving: BTreeMap::new(),
             budget_bytes,
+            beside_bytes: 0,
             frame: 0,
             max_error_px: 8.0,
             fade_s: 0.0,
@@ -229,6 +231,10 @@ impl<H: Clone> Stream<H> {
     pub fn set_budget(&mut self, bytes: u64) {
         self.budget_bytes = bytes;
     }
+    /// What the eye itself takes of the budget: pictures that are drawn into, shadows.
+    pub fn set_beside(&mut self, bytes: u64) {
+        self.beside_bytes = bytes;
+    }
     pub fn resident_bytes(&self) -> u64 {
         self.content.values().map(|s| if let State::Here { bytes, .. } = s { *bytes } else { 0 }).sum()
     }
@@ -326,8 +332,9 @@ impl<H: Clone> Stream<H> {
     }
 
     fn evict(&mut self) -> Vec<H> {
+        let most = self.budget_bytes.saturating_sub(self.beside_bytes);
         let mut total = self.resident_bytes();
-        if total <= self.budget_bytes {
+        if total <= most {
             return Vec::new();
         }
         // What was touched in this frame (drawn, or held ready for refining) stays, whatever the budget says.
@@ -342,7 +349,7 @@ impl<H: Clone> Stream<H> {
         old.sort();
         let mut out = Vec::new();
         for (_, url, bytes) in old {
-            if total <= self.budget_bytes {
+            if total <= most {
                 break;
             }
             if let Some(State::Here { handle, .. }) = self.content.remove(&url) {

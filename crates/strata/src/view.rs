@@ -33,8 +33,8 @@ pub struct View {
     /// Writes the last picture to a PNG before it closes.
     #[arg(long, conflicts_with = "script")]
     screenshot: Option<PathBuf>,
-    /// MiB of graphics memory that tiles may fill.
-    #[arg(long, default_value_t = 768)]
+    /// MiB of graphics memory in all: what is drawn into, and tiles in the rest of it.
+    #[arg(long, default_value_t = 960)]
     budget_mib: u64,
 }
 
