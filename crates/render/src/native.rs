@@ -112,9 +112,8 @@ fn stage(options: &WindowOptions, scene: usize, camera: Option<Camera>) -> Resul
 
 /// Tiles melt into each other over this time.
 pub(crate) const FADE_S: f64 = 0.25;
-/// Requests under way at once, and threads that fetch.
+/// Requests under way at once; as many threads fetch as the machine has processors.
 const AT_ONCE: usize = 8;
-const FETCHERS: usize = 2;
 const UPLOAD: Duration = Duration::from_millis(12);
 /// A slower picture is no movement: where the adapter cannot keep this, moving pictures have fewer pixels.
 /// Of the software adapter, and of a graphics card.
@@ -133,7 +132,7 @@ struct Came {
 fn errands(fetch: Fetch, proxy: EventLoopProxy<Came>) -> mpsc::Sender<String> {
     let (sender, receiver) = mpsc::channel::<String>();
     let receiver = Arc::new(Mutex::new(receiver));
-    for _ in 0..FETCHERS {
+    for _ in 0..std::thread::available_parallelism().map_or(2, usize::from).clamp(2, AT_ONCE) {
         let (receiver, fetch, proxy) = (receiver.clone(), fetch.clone(), proxy.clone());
         std::thread::spawn(move || {
             loop {

@@ -99,14 +99,25 @@ impl Flown<'_> {
     /// Up to `n` of the tiles that are wanted; milliseconds that they took.
     fn fetch(&mut self, n: usize) -> f64 {
         let began = Clock::now();
-        for request in self.stage.stream.wanted(n) {
-            self.stage.stream.started(&request.url);
-            self.requests += 1;
-            let answer =
-                strata_server::content(self.state, &request.url, &self.scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"));
+        let wanted = self.stage.stream.wanted(n);
+        wanted.iter().for_each(|r| self.stage.stream.started(&r.url));
+        self.requests += wanted.len() as u64;
+        // Made and read by several threads, as in a window; handed over in the order of asking.
+        let (state, scope) = (self.state, &self.scope);
+        let made = |url: &str| {
+            let answer = strata_server::content(state, url, scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"));
+            let content = answer.as_ref().ok().filter(|b| b.starts_with(b"glTF")).map(|b| strata_tiles::decode_glb(b));
+            (answer, content)
+        };
+        let made: Vec<_> = std::thread::scope(|s| {
+            let lanes: Vec<_> = wanted.iter().map(|r| s.spawn(move || made(&r.url))).collect();
+            lanes.into_iter().map(|l| l.join()).collect()
+        });
+        for (request, made) in wanted.iter().zip(made) {
+            let (answer, content) = made.unwrap_or_else(|_| (Err("making it failed".into()), None));
             self.bytes += answer.as_ref().map_or(0, |b| b.len() as u64);
             let Some(ready) = self.stage.stream.provide(&request.url, answer) else { continue };
-            match strata_tiles::decode_glb(&ready.bytes) {
+            match content.unwrap_or_else(|| strata_tiles::decode_glb(&ready.bytes)) {
                 Ok(content) => {
                     let handle = self.renderer.upload(&content);
                     self.stage.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
