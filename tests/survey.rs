@@ -262,16 +262,14 @@ fn a_delivery_goes_from_the_sample_to_the_archive() {
     assert_eq!(case["report"]["difference"], json!({ "new": 0, "changed": 1, "gone": 1, "unchanged": total - 1 }), "{case}");
     assert_eq!((&case["state"], &case["view"]["steps"]), (&json!("checked"), &json!([["sample", "inspector"], ["return", "inspector"]])));
     let id = case["id"].as_str().expect("an id");
-    let mut after = 1;
-    for (step, role, state) in [
+    for (after, (step, role, state)) in (1..).zip([
         ("sample", "inspector", "sampled"),
         ("store", "keeper", "stored"),
         ("publish", "keeper", "published"),
         ("archive", "archivist", "archived"),
-    ] {
+    ]) {
         let done = s.post(&format!("/api/cases/{id}/steps"), &json!({ "step": step, "role": role, "after": after, "reason": "抽检合格" }));
         assert_eq!(done["state"], state, "{done}");
-        after += 1;
     }
     // What the record says, asked another way than the case was made.
     let diff = s.json("/api/versions/1/diff/2");

@@ -162,10 +162,11 @@ fn judge(
     let mut told: Vec<(usize, &str, f64)> = Vec::new();
     for f in found {
         // What is held to run as the year begins is told in its first step.
-        if from > 0 && f.runs_at(from) {
-            if let Some(r) = f.reports.iter().rfind(|r| r.hour <= from) {
-                told.push((0, &r.pipe, r.confidence));
-            }
+        if from > 0
+            && f.runs_at(from)
+            && let Some(r) = f.reports.iter().rfind(|r| r.hour <= from)
+        {
+            told.push((0, &r.pipe, r.confidence));
         }
         told.extend(
             f.reports.iter().filter(|r| r.hour > from && r.hour < from + hours).map(|r| (r.hour - from, r.pipe.as_str(), r.confidence)),

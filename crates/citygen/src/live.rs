@@ -48,7 +48,7 @@ fn unit(seed: u64, sensor: u64, n: i64) -> f64 {
 pub fn fault(seed: u64, sensor: &str, quantity: &str, at: Instant) -> Option<Fault> {
     let (slot, s) = (at.0.div_euclid(SLOT_MS), number(sensor));
     let drawn = hash(seed ^ s, For::Faults, slot as u64);
-    if drawn % RARE != 0 {
+    if !drawn.is_multiple_of(RARE) {
         return None;
     }
     let kind = match (drawn / RARE % 3, quantity) {

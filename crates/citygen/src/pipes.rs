@@ -97,6 +97,7 @@ impl Kind {
 /// From the surface: power, telecom, gas, water (under the frost, 1.69 m and a margin), heat, industry, storm drains and sewers.
 /// Between the faces of two classes lies what table 4.1.14 asks where they cross, and the survey's uncertainty. Under the
 /// heat is room for its return line where it crosses the supply.
+#[allow(clippy::approx_constant, reason = "a depth in metres")]
 pub(crate) const KINDS: [Kind; 10] = [
     kind("DL", "GD", "DL", 0.60, "人孔", "供电企业(合成)"),
     kind("RQ", "TR", "RQ", 1.73, "阀门井", "燃气企业(合成)"),

@@ -76,7 +76,7 @@ pub(crate) fn against(g: &Graph) -> Vec<bool> {
                 // Both must take the other for the one that goes on.
                 if let Some(f) = onward(n, e).filter(|&f| onward(n, f) == Some(e)) {
                     let same = (edge.b == n) == (g.edges[f as usize].a == n);
-                    todo.push((f, turned != !same));
+                    todo.push((f, turned == same));
                 }
             }
         }

@@ -1,4 +1,5 @@
 //! Every kind of question against a look at every row, through commits, rebuilds, restarts and proposals.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

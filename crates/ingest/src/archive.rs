@@ -59,7 +59,7 @@ struct Measured<R> {
 
 impl<R> Measured<R> {
     fn new(inner: R, packed: u64) -> Self {
-        Self { inner, out: 0, limit: packed.saturating_mul(MAX_RATIO).max(RATIO_FROM).min(MAX_UNPACKED) }
+        Self { inner, out: 0, limit: packed.saturating_mul(MAX_RATIO).clamp(RATIO_FROM, MAX_UNPACKED) }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     joining::Joining,
     network::{Network, PipeRow},
     segments::{Segments, valves},
+    supply::{Assumptions, Model},
     users::{Count, User, Users},
     walk::directions,
 };
@@ -68,6 +69,15 @@ impl Kept {
             let users = Users::read(view, &self.net, reach_m)?;
             let bytes = users.all.len() * (size_of::<User>() + 32) + self.net.edges.len() * 4;
             Ok((users, bytes))
+        })
+    }
+    /// [`Model::read`] of the network.
+    pub fn model(&self, view: &View, assume: &Assumptions) -> Result<Arc<Model>, EngineError> {
+        let key = format!("model with {assume:?} at{} of {}", moments(view, &[Theme::Building]), self.key);
+        view.snapshot.keep(&key, || {
+            let model = Model::read(view, &self.net, assume)?;
+            let bytes = model.bytes();
+            Ok((model, bytes))
         })
     }
     /// What the valves as they were surveyed cut the network into.

@@ -91,7 +91,7 @@ impl Settings {
         let get = |name: &str| rows.get(name).copied().ok_or_else(|| LeakError::Settings(format!("`{name}` is missing")));
         let hours = |name: &str| {
             let v = get(name)?;
-            if v >= 1.0 && v <= 10_000.0 { Ok(v as usize) } else { Err(LeakError::Settings(format!("`{name}` is from 1 to 10 000"))) }
+            if (1.0..=10_000.0).contains(&v) { Ok(v as usize) } else { Err(LeakError::Settings(format!("`{name}` is from 1 to 10 000"))) }
         };
         Ok(Self {
             alarm_z: get("alarm_z")?,

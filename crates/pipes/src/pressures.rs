@@ -4,12 +4,16 @@ use crate::{
     ask,
     hydraulics::{HydraulicsError, Solution, solve},
     joining::Joining,
+    kept::Kept,
     network::Network,
     pipe::Class,
     supply::{Assumptions, Model},
 };
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use strata_engine::{Analysis, AnalysisError, View};
 
 pub const HYDRAULICS: Analysis = Analysis {
@@ -49,18 +53,19 @@ impl From<HydraulicsError> for AnalysisError {
 }
 
 struct Run {
-    net: Network,
-    model: Model,
+    net: Arc<Network>,
+    model: Arc<Model>,
     solution: Solution,
 }
 
 fn run_on(view: &View, assume: &Assumptions, close: &[String], extended: bool) -> Result<Run, AnalysisError> {
-    let net = Network::read(view, Joining::of(Class::Js))?;
+    let kept = Kept::read(view, Joining::of(Class::Js))?;
+    let net = kept.net.clone();
     if net.edges.is_empty() {
         return Err(AnalysisError::missing("a water network"));
     }
     let shut = shut(&net, close)?;
-    let model = Model::read(view, &net, assume)?;
+    let model = kept.model(view, assume)?;
     let solution = solve(&model, &net, &shut, extended)?;
     Ok(Run { net, model, solution })
 }

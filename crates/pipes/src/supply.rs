@@ -286,6 +286,12 @@ impl Model {
         Ok(())
     }
 
+    /// About what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let lines: usize = self.sections.values().flatten().map(|l| l.len() + 24).sum();
+        let series: usize = self.patterns.values().chain(self.curves.values()).map(|v| v.len() * 8 + 64).sum();
+        self.nodes.len() * (size_of::<NodeData>() + 52) + self.links.len() * (size_of::<LinkData>() + 76) + lines + series
+    }
     /// A source or a tank.
     pub fn feeds(&self, node: u32) -> bool {
         let n = &self.nodes[node as usize];

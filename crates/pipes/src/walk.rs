@@ -131,7 +131,7 @@ pub fn reach(net: &Network, starts: &[u32], direction: Direction, flow: &[i8], s
                             continue;
                         }
                         walked = false;
-                    } else if !walked && !(any_shut && net.is_shut(edge)) {
+                    } else if !(walked || any_shut && net.is_shut(edge)) {
                         out.undirected += 1;
                     }
                 }

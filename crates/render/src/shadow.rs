@@ -170,7 +170,7 @@ impl Shadows {
             let misfit = h.texel_m / (tight.texel_m * ROOM);
             let weight =
                 f64::from(misfit.max(1.0 / misfit)) - 1.0 + if h.tiles == tiles { 0.0 } else { 10.0 } + f64::from(h.pictures) * 0.001;
-            if (misfit > 1.25 || misfit < 0.9 || h.tiles != tiles) && weight > worst.0 {
+            if (!(0.9..=1.25).contains(&misfit) || h.tiles != tiles) && weight > worst.0 {
                 worst = (weight, Some(i));
             }
             let clip_from_enu = m.as_mat4();

@@ -81,7 +81,7 @@ impl Tile {
                         instance_count: 1,
                     };
                 }
-                let (mut own, mut indices) = (vertices(p, &content.features), std::borrow::Cow::Borrowed(&p.indices));
+                let (mut own, mut indices) = (vertices(p, &content.features), std::borrow::Cow::Borrowed(&p.indices[..]));
                 let small = p.indices.len() <= SMALL * 3 && matches!(p.role, Some(Role::TreeCrown | Role::TreeTrunk));
                 let (instances, instance_count) = if small && !p.instances.is_empty() {
                     (own, indices) = laid_out(p);
@@ -171,7 +171,7 @@ fn body(p: &Primitive) -> bool {
 const SMALL: usize = 32;
 
 /// Vertices and indices of all placements of a mesh in its tile.
-fn laid_out(p: &Primitive) -> (Vec<u8>, std::borrow::Cow<'_, Vec<u32>>) {
+fn laid_out(p: &Primitive) -> (Vec<u8>, std::borrow::Cow<'_, [u32]>) {
     let n = p.positions.len();
     let mut out = Vec::with_capacity(p.instances.len() * n * VERTEX_BYTES as usize);
     let mut indices = Vec::with_capacity(p.instances.len() * p.indices.len());

@@ -27,7 +27,6 @@ fn tile(view: &View, k: u32) -> TileContent {
         ecef_from_tile: (ecef_from_target * DMat4::from_translation(at)).to_cols_array(),
         primitives: primitives.collect(),
         features: FeatureTable { ids: vec!["a".into()], ..Default::default() },
-        ..Default::default()
     }
 }
 
@@ -52,7 +51,7 @@ fn a_long_flight_leaves_nothing_behind() {
         // Hours, dates to compare and modes change in the same flight.
         let hour = Instant(Instant::from_ymd(2026, 6, 21).0 + i64::from(step) * 1_500_000);
         let mut look = Look::at(hour, TARGET[0], TARGET[1], 8.0);
-        look.drape = step % 2 == 0;
+        look.drape = step.is_multiple_of(2);
         look.mode = [Mode::Surface, Mode::Xray, Mode::Below, Mode::Surface][step as usize % 4];
         renderer.draw(&view, &look, &tiles);
         renderer.read_rgba().expect("a picture");

@@ -26,7 +26,6 @@ fn content(view: &View) -> TileContent {
         ecef_from_tile: view.enu.matrix_ecef_from_local(),
         primitives: vec![flat(Role::Terrain, field, 0.0), bodies(Role::Other, &boxes())],
         features: FeatureTable { ids: vec!["a".into()], ..Default::default() },
-        ..Default::default()
     }
 }
 

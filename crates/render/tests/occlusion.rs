@@ -28,7 +28,6 @@ fn content(view: &View) -> TileContent {
         ecef_from_tile: view.enu.matrix_ecef_from_local(),
         primitives: vec![flat(Role::Terrain, field, 0.0), bodies(Role::Other, &BOXES), flat(Role::Parcel, PARCEL, 0.02)],
         features,
-        ..Default::default()
     }
 }
 

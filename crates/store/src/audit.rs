@@ -67,7 +67,7 @@ impl Store {
     pub fn audit(&mut self, actor: &str, action: &str, target: &str, detail: serde_json::Value, at: Instant) -> Result<(), StoreError> {
         let tx = self.write_transaction()?;
         append(&tx, at, actor, action, target, &detail)?;
-        Ok(tx.commit()?)
+        tx.commit()
     }
 
     /// At most `limit` rows after row `after`, oldest first.

@@ -98,7 +98,7 @@ impl Store {
         let tables = store::by_id(store::tables(&tx)?);
         let proposal = open(&tx, &tables, id)?;
         drop_in(&tx, &proposal, actor, at)?;
-        Ok(tx.commit()?)
+        tx.commit()
     }
 }
 

@@ -339,7 +339,7 @@ fn a_backup_beside_a_busy_writer_holds_whole_batches_and_all_that_was_acknowledg
             let most = batches.load(order) + 1;
             let seen = check_observations(&to).unwrap().unwrap();
             assert!(
-                (least * 50..=most * 50).contains(&(seen.observations as i64)) && seen.observations % 50 == 0,
+                (least * 50..=most * 50).contains(&(seen.observations as i64)) && seen.observations.is_multiple_of(50),
                 "{least} {most} {seen:?}"
             );
             assert_eq!(seen.unsealed, 0);

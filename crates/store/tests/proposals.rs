@@ -45,7 +45,7 @@ fn a_proposal_is_kept_and_merged_after_a_second_check() {
     drop(store);
     let mut store = Store::open(dir.path()).unwrap();
     assert_eq!(store.proposal(&p.id).unwrap(), p);
-    assert_eq!(store.proposals().unwrap(), [p.clone()]);
+    assert_eq!(store.proposals().unwrap(), std::slice::from_ref(&p));
 
     let refused = store.merge_proposal(&p.id, "chen", at(6), &mut |_, _| Err("净距不足".into())).unwrap_err();
     assert!(refused.code() == "refused" && refused.to_string().contains("净距不足"));

@@ -161,7 +161,7 @@ pub(super) fn point(import: &mut Import<'_, '_>, node: &Node) -> Result<(), Inge
     let srs = drawn.srs.or(body.srs);
     let vertices: Vec<Point3> = body.faces.iter().flat_map(|f| f.polygon.shell().iter().copied()).chain(body.points).collect();
     let vertices = move_all(import, vec![vertices], srs)?.pop().unwrap_or_default();
-    let bounds = (!vertices.is_empty()).then(|| Geometry::MultiPoint(vertices)).and_then(|g| g.bounds());
+    let bounds = (!vertices.is_empty()).then_some(Geometry::MultiPoint(vertices)).and_then(|g| g.bounds());
     let points = move_all(import, vec![drawn.points], srs)?.pop().unwrap_or_default();
     let place = match (points.first(), bounds) {
         (Some(p), Some(b)) if p[2] == 0.0 => [p[0], p[1], b.max[2]],

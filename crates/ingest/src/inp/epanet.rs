@@ -152,7 +152,7 @@ fn diameter(r: &Record, i: usize, u: &Units) -> Result<f64, Refused> {
 fn pipe(r: &Record, u: &Units, status: &HashMap<&str, &str>) -> Result<Link, Refused> {
     let d = diameter(r, 4, u)?;
     // A seventh field may be the status already, when the minor loss is left out.
-    let (minor, own) = match (r.text(6).map(|t| crate::text::number(t)), r.text(6)) {
+    let (minor, own) = match (r.text(6).map(crate::text::number), r.text(6)) {
         (Some(None), Some(word)) => (None, Some(word)),
         (Some(n), _) => (n, r.text(7)),
         _ => (None, None),

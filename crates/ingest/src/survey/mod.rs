@@ -251,8 +251,8 @@ impl Survey {
         let half = l.half_height_m(To::Invert);
         // The invert is a drain's word; a pressure pipe has none worth keeping.
         let invert = |level: &Level| (l.class.major == "PS").then_some(level.axis_m - half);
-        v.set(layer, "material", l.material)
-            .set(layer, "embed", l.embed)
+        v.set(layer, "material", l.material.and_then(|m| codes().material_word(m)))
+            .set(layer, "embed", l.embed.and_then(|e| codes().laying_word(e)))
             .set(layer, "pressure", l.pressure.as_deref())
             .set(layer, "voltage_kv", l.voltage_kv)
             .set(layer, "flow_dir", l.flow)

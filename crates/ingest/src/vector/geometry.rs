@@ -109,7 +109,7 @@ pub(super) fn surely_simple(g: &Geometry) -> bool {
     let [ring] = p.rings.as_slice() else { return false };
     let (Some(o), 4..=MOST) = (ring.first(), ring.len()) else { return false };
     let at = |i: usize| [ring[i][0] - o[0], ring[i][1] - o[1]];
-    let extent = (0..ring.len()).map(at).flatten().fold(0.0_f64, |m, v| m.max(v.abs()));
+    let extent = (0..ring.len()).flat_map(at).fold(0.0_f64, |m, v| m.max(v.abs()));
     let margin = 1e-7 * extent * extent;
     let side = |a: usize, b: usize, c: usize| {
         let (a, b, c) = (at(a), at(b), at(c));

@@ -70,7 +70,6 @@ mod tests {
                 f.set_geometry(Geometry::from_wkt("POINT(1 2)").expect("WKT")).expect("set");
                 f.create(&layer).expect("written");
             }
-            drop(layer);
             drop(made);
             let read = gdal::Dataset::open(&path).expect("opens");
             let mut layer = read.layer(0).expect("a layer");

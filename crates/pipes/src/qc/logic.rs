@@ -56,7 +56,7 @@ fn points(net: &Net, found: &mut Findings) {
                 found.add("code-text", p.row, &p.id, why("code-no-point", &[])).field("code").value(code);
             }
         }
-        if net.star.get(&i).is_none() && net.by_id.get(&p.id) == Some(&i) {
+        if !net.star.contains_key(&i) && net.by_id.get(&p.id) == Some(&i) {
             found.add("point-unused", p.row, &p.id, why("no-line-here", &[]));
         }
     }

@@ -32,7 +32,7 @@ impl Relief {
             let (u, v, w) = (b.truncate() - a.truncate(), c.truncate() - a.truncate(), p - a.truncate());
             let area = u.perp_dot(v);
             let (s, t) = (w.perp_dot(v) / area, u.perp_dot(w) / area);
-            (area != 0.0 && s >= -1e-4 && t >= -1e-4 && s + t <= 1.0002).then(|| a.z + (b.z - a.z) * s + (c.z - a.z) * t)
+            (area != 0.0 && s >= -1e-4 && t >= -1e-4 && s + t <= 1.0002).then_some(a.z + (b.z - a.z) * s + (c.z - a.z) * t)
         });
         heights.max_by(f32::total_cmp)
     }
