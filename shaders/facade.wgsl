@@ -107,6 +107,8 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     var pane = vec3f(0.045, 0.06, 0.075);
     var share = frame.windows.x;
     var warmth = srgb(255.0, 214.0, 163.0);
+    // A room has 2^spread bays.
+    var spread = 0.0;
     var rail = 0.0;
     var rail_colour = wall * 0.9;
     var recess = 0.0;
@@ -115,7 +117,7 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     if f.kind == USE_OFFICE {
         // Curtain wall: glass from slab to slab, thin mullions, an opaque band at each slab.
         window = opening(x, 0.06, bay - 0.06, wx, bay, y, 0.75, storey - 0.10, wy, storey);
-        share = frame.windows.y; warmth = srgb(255.0, 241.0, 220.0);
+        share = frame.windows.y; warmth = srgb(255.0, 228.0, 190.0) * 0.62; spread = 2.0;
         pane = mix(vec3f(0.05, 0.075, 0.095), wall * 0.32, 0.6);
         d.albedo = mix(wall * 0.62, vec3f(0.55, 0.57, 0.58), step(hash3(f.seed, 3u, 9u), 0.5) * 0.6);
         if hash3(f.seed, 8u, 8u) < 0.4 {
@@ -233,11 +235,13 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     d.albedo *= 1.0 - 0.35 * shade;
     // Lamps are switched by room: as many bays as two pixels are wide, so that far windows make floors and no noise. Some
     // floors are busier than others.
-    let doubling = max(log2(2.0 * wx / bay), 0.0);
+    let doubling = max(log2(2.0 * wx / bay), spread);
     let busy = clamp(share * (0.55 + 0.9 * hash3(f.seed, u32(level), 61u)), 0.0, 1.0);
     let lamps = mix(room(f.seed, level, bi, side, floor(doubling), busy), room(f.seed, level, bi, side, floor(doubling) + 1.0, busy), fract(doubling));
     // Lamps too small to be resolved seem brighter than their share of the wall.
-    d.glow += warmth * window * mix(share * 0.725, lamps, floors_seen) * frame.sun_colour.w * mix(1.5, 0.40 + 0.30 * y / storey, fine);
+    // What stays on in the corridors behind dark rooms keeps a big facade from a chessboard.
+    let corridor = select(0.0, 0.025, f.kind == USE_OFFICE);
+    d.glow += warmth * window * (corridor + mix(share * 0.725, lamps, floors_seen)) * frame.sun_colour.w * mix(1.5, 0.40 + 0.30 * y / storey, fine);
 
     // Foot, eaves and corners hold less sky; where occlusion is drawn it says so itself.
     d.ao = mix(mix(0.62, 0.92, frame.eye.w), 1.0, smoothstep(0.0, 3.2, uv.y)) * mix(mix(0.85, 1.0, frame.eye.w), 1.0, smoothstep(0.0, 1.0, tall - uv.y));

@@ -36,7 +36,6 @@ type Pipes = BTreeMap<(String, String), (Pipe, [Point3; 2])>;
 
 fn truth(seed: u64) -> Pipes {
     let mut pipes = Pipes::new();
-    let code = |t: Option<&str>, of: fn(&str) -> Option<&'static str>| t.and_then(of).unwrap_or_default().to_owned();
     let sink = &mut |layer: &std::sync::Arc<strata_model::Layer>, f: strata_model::Feature| {
         if layer.id.as_str() != "pipes" {
             return Ok(());
@@ -51,8 +50,8 @@ fn truth(seed: u64) -> Pipes {
             shape: text("shape"),
             size_mm: ["width_mm", "height_mm", "dn_mm"].iter().filter_map(|k| n(k)).collect(),
             od_mm: n("od_mm").unwrap_or(0),
-            material: code(f.text(layer, "material"), |t| codes().material(t)),
-            embed: code(f.text(layer, "embed"), |t| codes().laying(t).map(|l| l.0)),
+            material: text("material"),
+            embed: text("embed"),
             owner: text("owner"),
             road: text("road"),
             year: n("year_built").expect("a year"),

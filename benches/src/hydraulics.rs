@@ -53,6 +53,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .collect();
     std::fs::write(out, json!(heads).to_string())?;
-    println!("{}", json!({ "took": door, "first": cold, "solved": solved, "periods": periods, "links": net.edges.len(), "refused": report.refused }));
+    println!(
+        "{}",
+        json!({ "took": door, "first": cold, "solved": solved, "periods": periods, "links": net.edges.len(), "refused": report.refused })
+    );
     Ok(())
 }

@@ -355,7 +355,10 @@ fn survey_tables_give_the_axis_by_their_depth_convention() {
     let js = find(pipes, "JS1-JS2");
     assert_eq!(line(js)[0][..2], [443_700.0, 4_862_000.0], "X is the northing");
     assert!((line(js)[0][2] - 213.35).abs() < 1e-9 && (line(js)[1][2] - (215.1 - 1.7 - 0.15)).abs() < 1e-9, "{:?}", line(js));
-    assert_eq!((js.text(layer, "class"), js.text(layer, "material"), js.text(layer, "embed")), (Some("JS"), Some("球墨铸铁"), Some("直埋")));
+    assert_eq!(
+        (js.text(layer, "class"), js.text(layer, "material"), js.text(layer, "embed")),
+        (Some("JS"), Some("球墨铸铁"), Some("直埋"))
+    );
     assert_eq!(
         (js.number(layer, "od_mm"), js.number(layer, "start_depth_m"), js.number(layer, "start_surveyed_m")),
         (Some(300.0), Some(1.8), Some(213.5))
@@ -466,7 +469,7 @@ fn one_table_for_points_and_connections_with_a_class_column() {
     let (layer, pipes) = get(&sink, "pipes");
     let f = find(pipes, "1-2");
     assert!((line(f)[0][2] - 214.45).abs() < 1e-9 && (line(f)[1][2] - 214.25).abs() < 1e-9, "{:?}", line(f));
-    assert_eq!((f.text(layer, "class"), f.number(layer, "voltage_kv"), f.text(layer, "embed")), (Some("DL"), Some(10.0), Some("GM")));
+    assert_eq!((f.text(layer, "class"), f.number(layer, "voltage_kv"), f.text(layer, "embed")), (Some("DL"), Some(10.0), Some("管埋")));
 }
 
 #[test]

@@ -19,7 +19,7 @@ struct Key {
 impl Flight {
     /// Reads a JSON list of `{t_s, anchor | target, distance_m, heading_deg, pitch_deg}` in ascending `t_s`, beginning at 0.
     pub fn parse(text: &str, anchors: &[Anchor]) -> Result<Self, SceneError> {
-        let keys: Vec<Key> = serde_json::from_str(text)?;
+        let keys: Vec<Key> = serde_json::from_str(text).map_err(SceneError::Flight)?;
         let fault = |i: usize, reason: &str| SceneError::Scene { key: format!("flight[{i}]"), reason: reason.into() };
         let mut out: Vec<(f64, Camera)> = Vec::with_capacity(keys.len());
         for (i, key) in keys.iter().enumerate() {

@@ -76,19 +76,34 @@ pub fn list(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::json(&json!({ "cases": all })).never_kept())
 }
 
-/// Cases whose working days have run out, the longest overdue first. Alarms that nobody handles are listed as alarms.
+/// Cases whose clock has run out, the longest overdue first: of working days, or of minutes day and night.
 pub(crate) fn overdue(state: &CityState, store: &Store) -> Result<Vec<Value>, Problem> {
+    late(&store.cases(None, None, 100_000, 0)?, state.now())
+}
+
+fn late(cases: &[Case], now: Instant) -> Result<Vec<Value>, Problem> {
     let calendar = calendar();
     let mut out = Vec::new();
-    for case in store.cases(None, None, 100_000, 0)? {
+    for case in cases {
         let d = definition(&case.definition)?;
-        let clock = CaseView::of(&d, &case, &calendar, state.now()).clock;
-        let (Some(left), Some(due)) = (clock.days_left.filter(|n| *n < 0), clock.due_day) else { continue };
-        let due = Instant(i64::from(due) * 86_400_000).to_string();
+        let clock = CaseView::of(&d, case, &calendar, now).clock;
         let titles = d.state(case.state()).map(|s| json!({ "title_zh": s.title_zh, "title_en": s.title_en }));
-        out.push((left, json!({ "id": case.id, "title": case.title, "state": case.state(), "state_title": titles, "due": due.get(..10), "days_over": -left })));
+        let (due, days, minutes) = match (clock.due_at, clock.minutes_left, clock.due_day, clock.days_left) {
+            (Some(at), Some(left), ..) if left < 0 => (at.to_string(), None, Some(-left)),
+            (_, _, Some(day), Some(left)) if left < 0 => {
+                (Instant(i64::from(day) * 86_400_000).to_string().chars().take(10).collect(), Some(-left), None)
+            }
+            _ => continue,
+        };
+        // A working day is a day: the list is for the eye.
+        let over = minutes.unwrap_or_default() + i64::from(days.unwrap_or_default()) * 1440;
+        out.push((
+            over,
+            json!({ "id": case.id, "title": case.title, "state": case.state(), "state_title": titles, "due": due,
+                    "days_over": days, "minutes_over": minutes }),
+        ));
     }
-    out.sort_by_key(|(left, _)| *left);
+    out.sort_by_key(|(over, _)| std::cmp::Reverse(*over));
     Ok(out.into_iter().map(|(_, v)| v).collect())
 }
 
@@ -354,4 +369,47 @@ fn owners(snapshot: &Snapshot, planned: &[(Arc<Layer>, Pipe)], at: Instant) -> R
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(id: &str, definition: &str, state: &str, opened: &str) -> Case {
+        Case {
+            id: id.into(),
+            definition: definition.into(),
+            edition: 1,
+            title: id.into(),
+            opened: Instant::parse(opened).expect("an instant"),
+            opened_by: "keeper".into(),
+            start_state: state.into(),
+            place: None,
+            proposal: None,
+            events: Vec::new(),
+        }
+    }
+
+    /// An alarm has 30 minutes to be acknowledged, an application a number of working days to be accepted.
+    #[test]
+    fn what_is_overdue_by_minutes_and_by_days() {
+        let all = definitions().expect("definitions");
+        let permit = all.iter().find(|d| d.id == "pipe-permit").expect("the permit");
+        let draft = permit.states.iter().find(|s| s.clock_days.is_some_and(|n| n < 20) && !s.idle).expect("a state with a clock");
+        let alarm = all.iter().find(|d| d.steps.iter().any(|s| s.takes == Some(Takes::Alarm))).expect("alarms");
+        let cases = [
+            case("fresh", &alarm.id, "open", "2026-06-10T08:00:00Z"),
+            case("unheard", &alarm.id, "open", "2026-06-10T07:00:00Z"),
+            case("waiting", &permit.id, &draft.id, "2026-05-06T00:00:00Z"),
+            case("new", &permit.id, &draft.id, "2026-06-10T00:00:00Z"),
+        ];
+        let list = late(&cases, Instant::parse("2026-06-10T08:12:00Z").expect("an instant")).expect("a list");
+        let ids: Vec<&str> = list.iter().filter_map(|c| c["id"].as_str()).collect();
+        assert_eq!(ids, ["waiting", "unheard"], "{list:?}");
+        assert_eq!(
+            (&list[1]["due"], &list[1]["minutes_over"], &list[1]["days_over"]),
+            (&json!("2026-06-10T07:30:00Z"), &json!(42), &Value::Null)
+        );
+        assert!(list[0]["days_over"].as_i64().is_some_and(|n| n > 0) && list[0]["minutes_over"].is_null(), "{list:?}");
+    }
 }

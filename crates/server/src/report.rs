@@ -160,11 +160,19 @@ fn laid_out(d: &Value, zh: bool) -> Report {
             &|y| vec![text(&y["year"]), text(&y["pipes"]), km(&y["length_m"]), text(&y["over_age"])],
         ),
         table(
-            w("五、逾期审批", "5. Overdue permits"),
-            String::new(),
-            vec![w("案件", "Case"), w("名称", "Title"), w("状态", "State"), w("应办结", "Due"), w("逾期工作日", "Working days over")],
+            w("五、逾期案件", "5. Overdue cases"),
+            w("审批按工作日计,报警按分钟计", "Permits by working days, alarms by minutes"),
+            vec![w("案件", "Case"), w("名称", "Title"), w("状态", "State"), w("应办结", "Due"), w("逾期", "Over")],
             &list(&d["overdue_cases"]),
-            &|c| vec![text(&c["id"]), text(&c["title"]), titled(&c["state_title"]), text(&c["due"]), text(&c["days_over"])],
+            &|c| {
+                let over = match (c["days_over"].as_i64(), c["minutes_over"].as_i64()) {
+                    (Some(n), _) => format!("{n} {}", w("个工作日", "working days")),
+                    (_, Some(n)) => format!("{} {} {} {}", n / 60, w("小时", "h"), n % 60, w("分", "min")),
+                    _ => "—".to_owned(),
+                };
+                let due = if c["minutes_over"].is_null() { text(&c["due"]) } else { time(&c["due"]) };
+                vec![text(&c["id"]), text(&c["title"]), titled(&c["state_title"]), due, over]
+            },
         ),
         table(w("六、未结束报警", "6. Alarms not over"), String::new(), alarm_heads(), &list(&d["alarms"]), &alarm),
         table(w("七、静默设备", "7. Silent sensors"), String::new(), alarm_heads(), &list(&d["silent_sensors"]), &alarm),

@@ -188,7 +188,8 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
         Some(path) => std::fs::read_to_string(path).map_err(|e| Failure::misuse(format!("{}: {e}", path.display())))?,
         None => FLIGHT.to_owned(),
     };
-    let flight = Flight::parse(&text, &state.anchors).map_err(Failure::misuse)?;
+    let named = command.path.as_ref().map_or_else(String::new, |p| format!("{}: ", p.display()));
+    let flight = Flight::parse(&text, &state.anchors).map_err(|e| Failure::misuse(format!("{named}{e}")))?;
     let frames = command.frames.unwrap_or((flight.duration_s() * 8.0).round().clamp(2.0, 100_000.0) as u32);
     let scope = Scope::everything();
     let layers: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
