@@ -208,7 +208,10 @@ impl ApplicationHandler<Came> for App {
         match opened {
             Ok(screen) => {
                 screen.window.request_redraw();
-                self.pace = Pace::new(PICTURES_A_SECOND[usize::from(!screen.renderer.is_software())]);
+                // No more than the screen shows.
+                let shown =
+                    screen.window.current_monitor().and_then(|m| m.refresh_rate_millihertz()).map_or(f64::INFINITY, |m| f64::from(m) / 1e3);
+                self.pace = Pace::new(PICTURES_A_SECOND[usize::from(!screen.renderer.is_software())].min(shown));
                 self.screen = Some(screen);
                 self.lay();
             }
