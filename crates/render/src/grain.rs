@@ -43,3 +43,11 @@ impl Grain {
         Self { picture: picture.create_view(&Default::default()), sampler }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_shaders_know_its_side() {
+        assert!(crate::pipelines::SHADERS.contains(&format!("const GRAIN: f32 = {}.0;", super::SIDE)));
+    }
+}

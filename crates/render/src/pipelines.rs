@@ -287,14 +287,20 @@ impl Pipelines {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Reads shaders and proves their types and bindings.
+    pub fn sound(shaders: &str) -> naga::Module {
+        let module = naga::front::wgsl::parse_str(shaders).unwrap_or_else(|e| panic!("{}", e.emit_to_string(shaders)));
+        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        validator.validate(&module).unwrap_or_else(|e| panic!("{}", e.emit_to_string(shaders)));
+        module
+    }
 
     #[test]
     fn the_shaders_are_sound_without_a_gpu() {
-        let module = naga::front::wgsl::parse_str(SHADERS).unwrap_or_else(|e| panic!("{}", e.emit_to_string(SHADERS)));
-        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
-        validator.validate(&module).unwrap_or_else(|e| panic!("{}", e.emit_to_string(SHADERS)));
+        let module = sound(SHADERS);
         let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
         for e in ENTRIES {
             assert!(names.contains(&e), "{e}");

@@ -150,8 +150,6 @@ mod tests {
 
     #[test]
     fn the_shaders_are_sound_without_a_gpu() {
-        let module = naga::front::wgsl::parse_str(SHADERS).unwrap_or_else(|e| panic!("{}", e.emit_to_string(SHADERS)));
-        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
-        validator.validate(&module).unwrap_or_else(|e| panic!("{}", e.emit_to_string(SHADERS)));
+        crate::pipelines::tests::sound(SHADERS);
     }
 }

@@ -130,9 +130,10 @@ fn a_missing_tile_leaves_a_coarse_city() {
     assert!(!update.draw.is_empty(), "black where a fine tile is missing");
 }
 
-#[test]
-fn the_budget_is_kept_and_what_shows_is_never_let_go() {
-    let mut stream: Stream<String> = Stream::new(3000);
+/// A flight eastwards over tiles of 1000 bytes each; what shows is never let go.
+fn flown(budget_bytes: u64, beside_bytes: u64) -> Stream<String> {
+    let mut stream: Stream<String> = Stream::new(budget_bytes);
+    stream.set_beside(beside_bytes);
     stream.add_tileset("t", "/t/tileset.json");
     let near = |lon: f64| Camera::new([lon.to_degrees(), 0.76595_f64.to_degrees(), 250.0], 300.0, 0.0, -70.0).view([640, 480]);
     for step in 0..300 {
@@ -146,8 +147,22 @@ fn the_budget_is_kept_and_what_shows_is_never_let_go() {
             }
         }
     }
+    stream
+}
+
+#[test]
+fn the_budget_is_kept_and_what_shows_is_never_let_go() {
+    let stream = flown(3000, 0);
     let used = stream.content.values().filter(|s| matches!(s, State::Here { last_used, .. } if *last_used == stream.frame)).count() as u64;
     assert!(stream.resident_bytes() <= 3000.max(used * 1000) + 4000, "{} bytes", stream.resident_bytes());
+}
+
+#[test]
+fn what_the_eye_takes_is_taken_from_the_tiles() {
+    let of = |budget, beside| flown(budget, beside).resident_bytes();
+    assert_eq!(of(100_000, 97_000), of(3000, 0));
+    assert!(of(100_000, 97_000) < of(100_000, 0), "tiles that do not show were kept");
+    assert_eq!(of(3000, u64::MAX), of(0, 0), "more than all is all");
 }
 
 /// A network for the flights below: answers come after `latency_s` or never, requests that are no longer wanted are given up.
