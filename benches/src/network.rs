@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write, time::Instant};
 use strata_model::FeatureId;
 use strata_pipes::{
+    isolation::Totals,
     joining::{Builder, Joining, PointRow},
     network::{LinkKind, Network, PipeRow, PointKind},
     pipe::Class,
@@ -105,7 +106,7 @@ fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) -> [f64; 3] {
         critical: usize::from(rng.random_bool(0.01)),
         hydrants: rng.random_range(0..3),
     };
-    let per: Vec<Count> = (0..segments.count).map(|_| user(rng)).collect();
+    let totals = Totals::new(segments, (0..segments.count).map(|_| user(rng)).collect());
     let mut border = 0;
     let (mut times, mut lost, mut most, mut people) = (Vec::new(), 0, 0, 0);
     for _ in 0..2_000 {
@@ -114,8 +115,7 @@ fn isolations(segments: &Segments, rng: &mut ChaCha8Rng) -> [f64; 3] {
         let stuck: HashSet<u32> = (!around.is_empty()).then(|| around[rng.random_range(0..around.len())]).into_iter().collect();
         let began = Instant::now();
         let found = segments.isolate(&[s], &stuck);
-        let mut count = Count::default();
-        found.shut.iter().chain(&found.cut_off).for_each(|s| count.add(per[*s as usize]));
+        let (count, _) = totals.lost(segments, &found);
         times.push(began.elapsed().as_secs_f64() * 1e3);
         border = border.max(found.close.len() + found.dry.len());
         people += count.people();

@@ -2,11 +2,11 @@
 
 use crate::{
     ask::{self, Spot},
-    isolation::Isolation,
+    isolation::{Isolation, Total, Totals},
     kept::{Cut, Kept},
     network::{NONE, Network, PointKind},
     segments::{Seat, Segments, Valve, valves},
-    users::{Count, REACH_M, Users},
+    users::{REACH_M, Users},
 };
 use serde_json::{Map, Value, json};
 use std::{collections::HashSet, sync::Arc};
@@ -121,8 +121,8 @@ fn asked_cut(view: &View, kept: &Kept, inputs: &Value, reach_m: f64) -> Result<(
     let own = ["valves", "closed", "open"].iter().any(|k| inputs.get(k).is_some_and(|v| !v.is_null()));
     let cut = if own {
         let segments = Segments::new(&kept.net, valves);
-        let per = users.by_segment(&kept.net, &segments);
-        Arc::new(Cut { segments, per })
+        let totals = Totals::new(&segments, users.by_segment(&kept.net, &segments));
+        Arc::new(Cut { segments, totals })
     } else {
         kept.cut(view, &users, reach_m)?
     };
@@ -177,17 +177,7 @@ fn closing_order(net: &Network, segments: &Segments, close: &[u32], at: Point3) 
     order
 }
 
-/// What hangs on the segments.
-fn count(per: &[Count], segments: &Segments, of: &[u32]) -> (Count, f64) {
-    let mut sum = (Count::default(), 0.0);
-    for s in of {
-        sum.0.add(per[*s as usize]);
-        sum.1 += segments.length_m[*s as usize];
-    }
-    sum
-}
-
-fn count_answer((c, length_m): (Count, f64)) -> Value {
+fn count_answer((c, length_m): Total) -> Value {
     json!({ "length_m": ask::metres(length_m), "buildings": c.buildings, "dwellings": c.dwellings, "people": c.people(), "critical": c.critical, "hydrants": c.hydrants })
 }
 
@@ -198,7 +188,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let net = &*kept.net;
     let at = ask::spot(net, inputs, "place")?.ok_or_else(|| AnalysisError::input("/place", "the place of the burst is wanted"))?;
     let (users, cut, mut stuck) = asked_cut(view, &kept, inputs, reach_m)?;
-    let Cut { segments, per } = &*cut;
+    let Cut { segments, totals } = &*cut;
     let (place, shut) = match at {
         Spot::Edge(e, place) => (place, vec![segments.of_edge[e as usize]]),
         Spot::Node(n) => {
@@ -216,14 +206,14 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
         }
     };
     let found = segments.isolate(&shut, &stuck);
-    Ok(answer(&Asked { net, segments, users: &users, per, stuck: &stuck, shut: &shut, place, limit, reach_m }, &found))
+    Ok(answer(&Asked { net, segments, users: &users, totals, stuck: &stuck, shut: &shut, place, limit, reach_m }, &found))
 }
 
 struct Asked<'a> {
     net: &'a Network,
     segments: &'a Segments,
     users: &'a Users,
-    per: &'a [Count],
+    totals: &'a Totals,
     stuck: &'a HashSet<u32>,
     shut: &'a [u32],
     place: Point3,
@@ -232,10 +222,10 @@ struct Asked<'a> {
 }
 
 fn answer(a: &Asked, found: &Isolation) -> Value {
-    let Asked { net, segments, users, per, limit, .. } = *a;
+    let Asked { net, segments, users, totals, limit, .. } = *a;
     let of = |list: &[u32]| list.iter().map(|v| Value::from(valve_answer(net, &segments.valves[*v as usize]))).collect::<Vec<_>>();
     let all: Vec<u32> = found.shut.iter().chain(&found.cut_off).copied().collect();
-    let lost = count(per, segments, &all);
+    let lost = totals.lost(segments, found);
     let close: Vec<Value> = closing_order(net, segments, &found.close, a.place)
         .into_iter()
         .enumerate()
@@ -244,8 +234,7 @@ fn answer(a: &Asked, found: &Isolation) -> Value {
             let mut stuck = a.stuck.clone();
             stuck.insert(v);
             let next = segments.isolate(a.shut, &stuck);
-            let worse: Vec<u32> = next.shut.iter().chain(&next.cut_off).copied().collect();
-            let (c, l) = count(per, segments, &worse);
+            let (c, l) = totals.lost(segments, &next);
             let added = json!({
                 "valves": next.close.len(),
                 "length_m": ask::metres(l - lost.1),
@@ -297,7 +286,7 @@ fn answer(a: &Asked, found: &Isolation) -> Value {
         "passed": of(&found.passed),
         "other_supply": of(&found.other_supply),
         "lost": lost_answer,
-        "cut_off": count_answer(count(per, segments, &found.cut_off)),
+        "cut_off": count_answer(totals.cut_off(segments, found)),
         "pipes": pipes,
         "buildings": buildings,
         "hydrants": hydrants,
@@ -313,15 +302,14 @@ fn run_segments(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let kept = Kept::read(view, ask::joining(view, inputs, &[])?)?;
     let net = &*kept.net;
     let (_, cut, stuck) = asked_cut(view, &kept, inputs, reach_m)?;
-    let Cut { segments, per } = &*cut;
+    let Cut { segments, totals } = &*cut;
     let idle = (0..segments.valves.len() as u32).filter(|v| segments.sides(*v).len() < 2);
     let idle: Vec<Value> = idle.map(|v| valve_answer(net, &segments.valves[v as usize]).into()).collect();
-    let mut worst: Vec<(u32, (Count, f64), Isolation)> = (0..segments.count as u32)
+    let mut worst: Vec<(u32, Total, Isolation)> = (0..segments.count as u32)
         .filter(|s| !segments.edges(*s).is_empty())
         .map(|s| {
             let found = segments.isolate(&[s], &stuck);
-            let all: Vec<u32> = found.shut.iter().chain(&found.cut_off).copied().collect();
-            (s, count(per, segments, &all), found)
+            (s, totals.lost(segments, &found), found)
         })
         .collect();
     worst.sort_by(|a, b| b.1.0.dwellings.cmp(&a.1.0.dwellings).then(b.1.1.total_cmp(&a.1.1)).then(a.0.cmp(&b.0)));
@@ -337,7 +325,7 @@ fn run_segments(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
                 "length_m": ask::metres(segments.length_m[*s as usize]),
                 "valves": found.close.len() + found.dry.len(),
                 "lost": count_answer(*lost),
-                "cut_off": count_answer(count(per, segments, &found.cut_off)),
+                "cut_off": count_answer(totals.cut_off(segments, found)),
                 "geometry": { "type": "MultiLineString", "coordinates": lines },
             })
         })

@@ -2,7 +2,8 @@
 
 use crate::{
     network::NONE,
-    segments::{ALONE, Marks, Segments, Touch, Trees},
+    segments::{ALONE, Kind, Marks, Segments, Trees},
+    users::Count,
 };
 use std::collections::HashSet;
 
@@ -27,6 +28,60 @@ pub struct Isolation {
     pub sources: u32,
     /// Something fed the place before.
     pub fed: bool,
+    /// Ranges of [`Segments::hanging`]: what is shut, where it was fed, and what hangs on that alone. The rest of `cut_off`
+    /// stands at its end.
+    gone: Vec<[u32; 2]>,
+    searched: usize,
+}
+
+/// What hangs on the segments of a network, so that an isolation adds up few numbers: what is cut off stands mostly side by
+/// side in the order of what hangs on what alone.
+#[derive(Debug)]
+pub struct Totals {
+    per: Vec<Total>,
+    /// Sums over all that stands before, in that order.
+    before: Vec<Total>,
+}
+
+/// Users, and the length of pipe, m.
+pub type Total = (Count, f64);
+
+fn plus(a: Total, b: Total) -> Total {
+    (a.0.plus(b.0), a.1 + b.1)
+}
+
+fn minus(a: Total, b: Total) -> Total {
+    (a.0.minus(b.0), a.1 - b.1)
+}
+
+impl Totals {
+    /// From the users of each segment.
+    pub fn new(segments: &Segments, users: Vec<Count>) -> Self {
+        let per: Vec<Total> = users.into_iter().zip(segments.length_m.iter().copied()).collect();
+        let mut before = Vec::with_capacity(segments.hanging.len() + 1);
+        let mut sum = Total::default();
+        for s in &segments.hanging {
+            before.push(sum);
+            sum = plus(sum, per[*s as usize]);
+        }
+        before.push(sum);
+        Self { per, before }
+    }
+    /// On all that is without.
+    pub fn lost(&self, segments: &Segments, found: &Isolation) -> Total {
+        let hung = found.gone.iter().map(|[from, to]| minus(self.before[*to as usize], self.before[*from as usize]));
+        let unfed = found.shut.iter().filter(|s| !segments.is_fed(**s));
+        let searched = &found.cut_off[found.cut_off.len() - found.searched..];
+        unfed.chain(searched).map(|s| self.per[*s as usize]).chain(hung).fold(Total::default(), plus)
+    }
+    /// On what nobody meant to shut.
+    pub fn cut_off(&self, segments: &Segments, found: &Isolation) -> Total {
+        found.shut.iter().map(|s| self.per[*s as usize]).fold(self.lost(segments, found), minus)
+    }
+    /// About what they take in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.per.len() + self.before.len()) * size_of::<Total>()
+    }
 }
 
 /// Marks of a segment during an isolation: shut, and whether something feeds it still, once a search has told.
@@ -79,28 +134,30 @@ impl Segments {
             }
         }
         // Mostly they are a few: to look through them costs less than the marks of all around.
-        let shut: &[u32] = if out.shut.len() <= 4 { &out.shut } else { &[] };
-        let inside = |s: u32, marks: &Marks| shut.contains(&s) || shut.is_empty() && marks.has(s as usize, INSIDE);
-        let mut open: Vec<Touch> = Vec::with_capacity(out.shut.iter().map(|s| self.touches(*s).len()).sum());
+        let few: Option<[u32; 4]> = matches!(out.shut.len(), 1..=4).then(|| std::array::from_fn(|i| out.shut[i.min(out.shut.len() - 1)]));
+        let inside = |s: u32, marks: &Marks| few.map_or_else(|| marks.has(s as usize, INSIDE), |few| few.contains(&s));
+        let [most_open, most_dry] = [Kind::Open, Kind::Dry].map(|kind| out.shut.iter().map(|s| self.of_kind(*s, kind).len()).sum());
+        let mut open: Vec<usize> = Vec::with_capacity(most_open);
+        out.dry.reserve(most_dry);
         let mut many = Vec::new();
         for &s in &out.shut {
-            for t in self.touches(s) {
-                // One with the same part on all sides parts nothing; where many meet they are looked at once.
-                let junction = self.junction(t.other).is_some();
-                if t.other == NONE || junction && !marks.set(valve(t.valve()), LOOKED) {
+            let outside = |kind: Kind| self.of_kind(s, kind).filter(|place| !inside(self.touch(*place).0.other, marks));
+            let valve_at = |place: usize| self.touch(place).0.valve();
+            open.extend(outside(Kind::Open));
+            out.dry.extend(outside(Kind::Dry).map(valve_at));
+            out.closed.extend(outside(Kind::Closed).map(valve_at));
+            for place in self.of_kind(s, Kind::Many) {
+                let t = self.touch(place).0;
+                // With the same part on all sides it parts nothing; it is met from several and looked at once.
+                if !marks.set(valve(t.valve()), LOOKED) || self.across(&t).iter().all(|s| inside(*s, marks)) {
                     continue;
                 }
-                let outside = if junction { self.across(t).iter().any(|s| !inside(*s, marks)) } else { !inside(t.other, marks) };
-                if outside && t.closed() {
+                if t.closed() {
                     out.closed.push(t.valve());
-                } else if outside && t.dry() {
-                    out.dry.push(t.valve());
-                } else if outside {
-                    open.push(*t);
-                    if junction {
-                        many.push(t.other);
-                        marks.set(valve(t.valve()), SHUT);
-                    }
+                } else {
+                    open.push(place);
+                    many.push(t.other);
+                    marks.set(valve(t.valve()), SHUT);
                 }
             }
         }
@@ -108,17 +165,19 @@ impl Segments {
         let hung_on = |tree: usize| outer(out.shut.iter().chain(&many).map(|p| self.range(*p, tree)).collect());
         let (hung, gone) = ([0, 1].map(hung_on), hung_on(ALONE));
         let mut supply = Supply { segments: self, marks, hung, gone, lost: Vec::new(), group: Vec::new() };
-        for t in &open {
+        out.close.reserve(open.len());
+        for &place in &open {
+            let (t, begins) = self.touch(place);
             let fed = match self.junction(t.other) {
-                None => supply.is_fed(t.other),
+                None => supply.is_fed_there(t.other, begins),
                 Some(v) => self.sides(v).iter().fold(false, |fed, s| supply.is_fed(*s) | fed),
             };
             if fed { out.close.push(t.valve()) } else { out.dry.push(t.valve()) }
         }
         // What hangs on the shut parts alone, and what the searches found.
+        out.cut_off.reserve(supply.gone.iter().map(|r| (r[1] - r[0]) as usize).sum::<usize>() + supply.lost.len());
         for r in &supply.gone {
             let hanging = self.hanging[r[0] as usize..r[1] as usize].iter().copied();
-            out.cut_off.reserve(hanging.len());
             out.cut_off.extend(hanging.filter(|s| !inside(*s, supply.marks)));
         }
         let searched = std::mem::take(&mut supply.lost);
@@ -134,6 +193,8 @@ impl Segments {
                 }
             }
         }
+        out.gone = std::mem::take(&mut supply.gone);
+        out.searched = searched.len();
         out.cut_off.extend(searched);
         out
     }
@@ -184,9 +245,13 @@ impl Supply<'_> {
     }
 
     /// Never so for what is shut itself, which hangs on itself.
-    #[inline]
     fn is_fed(&mut self, s: u32) -> bool {
-        let begins = self.segments.begins(s);
+        self.is_fed_there(s, self.segments.begins(s))
+    }
+
+    /// With what is known of where the part begins in the trees.
+    #[inline]
+    fn is_fed_there(&mut self, s: u32, begins: Trees) -> bool {
         if begins[ALONE] == NONE || covered(&self.gone, begins[ALONE]) {
             return false;
         }
@@ -205,15 +270,25 @@ impl Supply<'_> {
         let (mut fed, mut at) = (false, 0);
         'search: while let Some(&part) = self.group.get(at) {
             at += 1;
-            for t in net.touches(part).iter().filter(|t| !t.closed() && t.other != NONE) {
-                if net.junction(t.other).is_some() && self.marks.has(net.count + t.valve() as usize, SHUT) {
+            for place in net.places(part) {
+                let (t, begins) = net.touch(place);
+                if t.closed() || t.other == NONE {
                     continue;
                 }
-                for &o in net.across(t) {
+                // Neither what is shut nor what is known to be without is surely fed.
+                let junction = net.junction(t.other);
+                fed = junction.is_none() && self.surely(begins);
+                if fed {
+                    break 'search;
+                }
+                if junction.is_some() && self.marks.has(net.count + t.valve() as usize, SHUT) {
+                    continue;
+                }
+                for &o in net.across(&t) {
                     if self.marks.has(o as usize, INSIDE | UNFED) {
                         continue;
                     }
-                    fed = self.marks.has(o as usize, FED) || self.surely(net.begins(o));
+                    fed = self.marks.has(o as usize, FED) || junction.is_some() && self.surely(net.begins(o));
                     if fed {
                         break 'search;
                     }

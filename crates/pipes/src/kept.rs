@@ -4,11 +4,12 @@
 //! pipe or a point begins or ends in the world all moments give the same one.
 
 use crate::{
+    isolation::Totals,
     joining::Joining,
     network::{Network, PipeRow},
     segments::{Segments, valves},
     supply::{Assumptions, Model},
-    users::{Count, User, Users},
+    users::{User, Users},
     walk::directions,
 };
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct Kept {
 /// What the valves of a network cut it into, and what hangs on each part.
 pub struct Cut {
     pub segments: Segments,
-    pub per: Vec<Count>,
+    pub totals: Totals,
 }
 
 impl Kept {
@@ -85,9 +86,10 @@ impl Kept {
         let key = format!("cut for users within {reach_m} at{} of {}", moments(view, &[Theme::Building]), self.key);
         view.snapshot.keep(&key, || {
             let segments = Segments::new(&self.net, valves(&self.net));
-            let per = users.by_segment(&self.net, &segments);
-            let bytes = (self.net.nodes.len() + self.net.edges.len()) * 12 + segments.valves.len() * 48 + per.len() * 84;
-            Ok((Cut { segments, per }, bytes))
+            let totals = Totals::new(&segments, users.by_segment(&self.net, &segments));
+            let bytes =
+                (self.net.nodes.len() + self.net.edges.len()) * 12 + segments.valves.len() * 72 + segments.count * 44 + totals.bytes();
+            Ok((Cut { segments, totals }, bytes))
         })
     }
 }

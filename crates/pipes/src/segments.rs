@@ -12,7 +12,7 @@ use crate::{
     network::{NONE, Network, PointKind},
     walk::{Bits, Rising},
 };
-use std::sync::Mutex;
+use std::{collections::HashMap, sync::Mutex};
 
 /// Where a valve sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,10 +92,28 @@ impl Touch {
     pub fn closed(self) -> bool {
         self.valve & Self::CLOSED != 0
     }
-    /// A segment lies across that nothing feeds, or nothing without this one.
-    pub fn dry(self) -> bool {
-        self.valve & Self::DRY != 0
+    fn kind(self, segments: usize) -> Kind {
+        match self.other as usize {
+            _ if self.other == NONE => Kind::Idle,
+            other if other >= segments => Kind::Many,
+            _ if self.closed() => Kind::Closed,
+            _ if self.valve & Self::DRY != 0 => Kind::Dry,
+            _ => Kind::Open,
+        }
     }
+}
+
+/// What closing a valve at a segment does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Open,
+    /// A segment lies across that nothing feeds, or nothing without this one.
+    Dry,
+    Closed,
+    /// More than one segment lies across.
+    Many,
+    /// It parts nothing.
+    Idle,
 }
 
 /// Numbers in the trees: of the shortest supply, of the one that passes as little as it can, and of what hangs on a part
@@ -115,9 +133,11 @@ pub struct Segments {
     pub sources: Vec<u32>,
     pub length_m: Vec<f64>,
     sides: Lists,
-    /// Where the touches of each segment begin; they are in the order of the valves.
+    /// Where the touches of each segment begin; they are in the order of [`Kind`], among their like of the valves.
     first: Vec<u32>,
     touches: Vec<Touch>,
+    /// Where the part across each of them begins in the trees: a large segment is looked through in one go of memory.
+    across_begins: Vec<Trees>,
     /// Valves at which more than two segments meet.
     junctions: Vec<u32>,
     /// Where the range of each segment, then each junction, begins and ends in the trees; `NONE` where nothing feeds it.
@@ -214,6 +234,15 @@ impl Segments {
         }
         let of_end = |i: usize, ends: [u32; 2]| (0..2).find(|k| free(i, *k)).map(|k| of_node[ends[k as usize] as usize]);
         let of_edge: Vec<u32> = net.edges.iter().enumerate().map(|(i, e)| of_end(i, e.ends).unwrap_or_else(&mut number)).collect();
+        // Where a point is a valve, one at the end of a pipe there has something behind it too: a part of no length.
+        let mut between: HashMap<(u32, u8), u32> = HashMap::new();
+        for v in valves.iter().filter(|v| v.operable || v.closed) {
+            if let Seat::End { edge, end } = v.seat
+                && is_valve.has(net.edges[edge as usize].ends[usize::from(end)])
+            {
+                between.entry((edge, end)).or_insert_with(&mut number);
+            }
+        }
         let count = count as usize;
         let (mut sources, mut length_m) = (vec![0u32; count], vec![0.0; count]);
         for t in net.terminals().map(|t| of_node[t as usize]).filter(|s| *s != NONE) {
@@ -228,14 +257,17 @@ impl Segments {
             match v.seat {
                 _ if !(v.operable || v.closed) => {}
                 Seat::End { edge, end } => {
-                    let [a, b] = [of_edge[edge as usize], of_node[net.edges[edge as usize].ends[usize::from(end)] as usize]];
+                    let node = net.edges[edge as usize].ends[usize::from(end)];
+                    let behind = between.get(&(edge, end)).copied().unwrap_or(of_node[node as usize]);
+                    let [a, b] = [of_edge[edge as usize], behind];
                     sides.items.push(a.min(b));
-                    if a != b && b != NONE {
+                    if a != b {
                         sides.items.push(a.max(b));
                     }
                 }
                 Seat::Node(n) => {
-                    let mut own: Vec<u32> = net.halves(n).map(|h| of_edge[h.edge as usize]).collect();
+                    let beside = |edge: u32, end: u8| between.get(&(edge, end)).copied().unwrap_or(of_edge[edge as usize]);
+                    let mut own: Vec<u32> = net.halves(n).map(|h| beside(h.edge, h.end as u8)).collect();
                     own.sort_unstable();
                     own.dedup();
                     sides.items.extend(own);
@@ -275,6 +307,7 @@ impl Segments {
             sides,
             first,
             touches,
+            across_begins: Vec::new(),
             junctions,
             from: Vec::new(),
             to: Vec::new(),
@@ -291,18 +324,30 @@ impl Segments {
         let ends = |k: usize| (0..new.parts()).map(|p| [shortest[p][k], slender[p][k], lone[p][k]]).collect();
         (new.from, new.to) = (ends(0), ends(1));
         let (from, to, first) = (&new.from, &new.to, &new.first);
+        new.across_begins = new.touches.iter().map(|t| from.get(t.other as usize).copied().unwrap_or([NONE; 3])).collect();
         new.hanging = vec![NONE; from[..count].iter().filter(|f| f[ALONE] != NONE).count()];
-        for s in (0..count).filter(|s| from[*s][ALONE] != NONE) {
+        let mut own = Vec::new();
+        for s in 0..count {
+            let places = first[s] as usize..first[s + 1] as usize;
             let behind = from[s][ALONE]..to[s][ALONE];
-            new.hanging[behind.start as usize] = s as u32;
-            for t in &mut new.touches[first[s] as usize..first[s + 1] as usize] {
+            let fed = behind.start != NONE;
+            if fed {
+                new.hanging[behind.start as usize] = s as u32;
+            }
+            own.clear();
+            own.extend(new.touches[places.clone()].iter().copied().zip(new.across_begins[places.clone()].iter().copied()));
+            for (t, across) in own.iter_mut().filter(|_| fed) {
                 if t.closed() {
                     new.doors.push((behind.start, t.valve()));
                 }
-                let across = from[..count].get(t.other as usize).map(|f| f[ALONE]);
-                if across.is_some_and(|at| at == NONE || behind.contains(&at)) {
+                let segment = (t.other as usize) < count;
+                if segment && (across[ALONE] == NONE || behind.contains(&across[ALONE])) {
                     t.valve |= Touch::DRY;
                 }
+            }
+            own.sort_by_key(|(t, _)| t.kind(count));
+            for (place, (t, across)) in places.zip(&own) {
+                (new.touches[place], new.across_begins[place]) = (*t, *across);
             }
         }
         new.doors.sort_unstable();
@@ -325,7 +370,21 @@ impl Segments {
         self.from[segment as usize][ALONE] != NONE
     }
     pub(crate) fn touches(&self, segment: u32) -> &[Touch] {
-        &self.touches[self.first[segment as usize] as usize..self.first[segment as usize + 1] as usize]
+        &self.touches[self.places(segment)]
+    }
+    /// Where its touches stand among all.
+    pub(crate) fn places(&self, segment: u32) -> std::ops::Range<usize> {
+        self.first[segment as usize] as usize..self.first[segment as usize + 1] as usize
+    }
+    /// The places of its touches of a kind.
+    pub(crate) fn of_kind(&self, segment: u32, kind: Kind) -> std::ops::Range<usize> {
+        let (from, own) = (self.places(segment).start, self.touches(segment));
+        let [begin, end] = [Kind::lt, Kind::le].map(|before| own.partition_point(|t| before(&t.kind(self.count), &kind)));
+        from + begin..from + end
+    }
+    /// The touch at a place, and where the part across it begins in the trees.
+    pub(crate) fn touch(&self, place: usize) -> (Touch, Trees) {
+        (self.touches[place], self.across_begins[place])
     }
     /// Where its ranges begin in the trees.
     pub(crate) fn begins(&self, part: u32) -> Trees {

@@ -55,11 +55,21 @@ impl Count {
     pub fn people(&self) -> u64 {
         (self.dwellings as f64 * HOUSEHOLD).round() as u64
     }
-    pub fn add(&mut self, o: Self) {
-        self.buildings += o.buildings;
-        self.dwellings += o.dwellings;
-        self.critical += o.critical;
-        self.hydrants += o.hydrants;
+    pub fn plus(self, o: Self) -> Self {
+        Self {
+            buildings: self.buildings + o.buildings,
+            dwellings: self.dwellings + o.dwellings,
+            critical: self.critical + o.critical,
+            hydrants: self.hydrants + o.hydrants,
+        }
+    }
+    pub fn minus(self, o: Self) -> Self {
+        Self {
+            buildings: self.buildings - o.buildings,
+            dwellings: self.dwellings - o.dwellings,
+            critical: self.critical - o.critical,
+            hydrants: self.hydrants - o.hydrants,
+        }
     }
 }
 

@@ -13,15 +13,17 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
     process::Command,
     time::Instant,
 };
 use strata_pipes::{
     isolate::{ISOLATE, SEGMENTS},
+    isolation::Totals,
     network::Network,
     segments::{Seat, Segments, Valve},
+    users::Count,
     walk::{Stops, shortest},
 };
 
@@ -249,8 +251,9 @@ fn no_set_of_valves_loses_less_or_is_smaller_than_the_one_found() {
     assert!(with_stuck > 40 && cut > 40 && other > 3);
 }
 
-/// What water reaches from the sources past the valves that are not shut: nodes, then edges; a fixpoint over half pipes.
-fn flood(net: &Network, valves: &[Valve], shut: &dyn Fn(u32) -> bool, sources: &[u32]) -> Vec<bool> {
+/// What water reaches from the sources past the valves that are not shut; a fixpoint over half pipes.
+/// Nodes, then edges, then what lies between a valve at the end of an edge and one that is its node: `between` as edge and end.
+fn flood(net: &Network, valves: &[Valve], between: &[(u32, u8)], shut: &dyn Fn(u32) -> bool, sources: &[u32]) -> Vec<bool> {
     let nodes = net.nodes.len();
     let shut: Vec<Valve> = (0..valves.len() as u32).filter(|v| shut(*v)).map(|v| valves[v as usize]).collect();
     let bars = |v: &Valve, e: usize, k: usize| match v.seat {
@@ -271,15 +274,26 @@ fn flood(net: &Network, valves: &[Valve], shut: &dyn Fn(u32) -> bool, sources: &
             }
         }
         if wet.iter().filter(|w| **w).count() == before {
-            return wet;
+            break;
         }
     }
+    let closed = |seat: Seat| shut.iter().any(|v| v.seat == seat);
+    wet.extend(
+        between
+            .iter()
+            .map(|&(edge, end)| {
+                let node = net.edges[edge as usize].ends[usize::from(end)];
+                (wet[node as usize] && !closed(Seat::Node(node))) || (wet[nodes + edge as usize] && !closed(Seat::End { edge, end }))
+            })
+            .collect::<Vec<_>>(),
+    );
+    wet
 }
 
 #[test]
 fn segments_are_what_hangs_together_when_all_valves_are_shut() {
     let mut rng = ChaCha8Rng::seed_from_u64(15);
-    let (mut parts, mut many, mut idle) = (0, 0, 0);
+    let (mut parts, mut many, mut idle, mut series) = (0, 0, 0, 0);
     for _ in 0..400 {
         let n = rng.random_range(2..40usize);
         // With pipes between the same points, and from a point to itself.
@@ -323,36 +337,60 @@ fn segments_are_what_hangs_together_when_all_valves_are_shut() {
         assert!((0..nodes).all(|n| is_valve(n) == (segments.of_node[n] == u32::MAX)));
         let all = (0..least.len()).filter(|i| !is_valve(*i)).map(|i| (least[i], of(i)));
         let count = same_partition(all).unwrap_or_else(|i| panic!("the {i}th element stands in another segment"));
-        assert_eq!(count, segments.count);
         parts += count;
+        // Between a valve at the end of a pipe and one that is the point there lies a part of its own, of no length.
+        let node_of = |edge: u32, end: u8| net.edges[edge as usize].ends[usize::from(end)];
+        let between: BTreeMap<(u32, u8), u32> = segments
+            .valves
+            .iter()
+            .enumerate()
+            .filter_map(|(i, v)| match v.seat {
+                Seat::End { edge, end } if parting.contains(&v.seat) && parting.contains(&Seat::Node(node_of(edge, end))) => {
+                    let other = segments.sides(i as u32).iter().copied().find(|s| *s != segments.of_edge[edge as usize]);
+                    Some(((edge, end), other.expect("a side beyond the pipe")))
+                }
+                _ => None,
+            })
+            .collect();
+        let numbers: BTreeSet<u32> = between.values().copied().collect();
+        assert_eq!(numbers, (count as u32..segments.count as u32).collect(), "each its own, and no others");
+        assert_eq!((numbers.len(), numbers.iter().map(|s| segments.length_m[*s as usize]).sum::<f64>()), (between.len(), 0.0));
+        series += numbers.len();
         // What lies at a valve, and the valves of a segment.
-        let mut around = vec![Vec::new(); count];
+        let mut around = vec![Vec::new(); segments.count];
         for (i, v) in segments.valves.iter().enumerate() {
             let at: BTreeSet<u32> = match v.seat {
                 _ if !parting.contains(&v.seat) => BTreeSet::new(),
                 Seat::End { edge, end } => {
-                    let node = segments.of_node[net.edges[edge as usize].ends[usize::from(end)] as usize];
-                    [segments.of_edge[edge as usize], node].into_iter().filter(|s| *s != u32::MAX).collect()
+                    let node = || segments.of_node[node_of(edge, end) as usize];
+                    [segments.of_edge[edge as usize], between.get(&(edge, end)).copied().unwrap_or_else(node)].into()
                 }
-                Seat::Node(n) => net.halves(n).map(|h| segments.of_edge[h.edge as usize]).collect(),
+                Seat::Node(n) => {
+                    let beside = |edge: u32, end: u8| between.get(&(edge, end)).copied().unwrap_or(segments.of_edge[edge as usize]);
+                    net.halves(n).map(|h| beside(h.edge, h.end as u8)).collect()
+                }
             };
             at.iter().for_each(|s| around[*s as usize].push(i as u32));
             many += usize::from(at.len() > 2);
             idle += usize::from(at.len() < 2);
             assert_eq!(segments.sides(i as u32), at.into_iter().collect::<Vec<u32>>());
         }
-        assert!((0..count).all(|s| segments.around(s as u32).collect::<Vec<u32>>() == around[s]));
-        let members = (0..count as u32).map(|s| segments.edges(s).iter().filter(|e| segments.of_edge[**e as usize] == s).count());
+        let sorted = |mut all: Vec<u32>| {
+            all.sort_unstable();
+            all
+        };
+        assert!((0..segments.count).all(|s| sorted(segments.around(s as u32).collect()) == around[s]));
+        let members = (0..segments.count as u32).map(|s| segments.edges(s).iter().filter(|e| segments.of_edge[**e as usize] == s).count());
         assert_eq!(members.sum::<usize>(), net.edges.len());
     }
-    println!("{parts} segments, {many} valves between more than two, {idle} that part nothing");
-    assert!(parts > 4_000 && many > 100 && idle > 200);
+    println!("{parts} segments, {many} valves between more than two, {idle} that part nothing, {series} valves behind another");
+    assert!(parts > 4_000 && many > 100 && idle > 200 && series > 200);
 }
 
 #[test]
 fn isolations_of_larger_networks_lose_what_a_flood_says() {
     let mut rng = ChaCha8Rng::seed_from_u64(12);
-    let (mut cut, mut jointly, mut other, mut dry) = (0, 0, 0, 0);
+    let (mut cut, mut jointly, mut other, mut dry, mut series) = (0, 0, 0, 0, 0);
     for round in 0..600 {
         let n = rng.random_range(10..60usize);
         // A tree and some loops, so that many parts hang on one, and many on two.
@@ -372,11 +410,9 @@ fn isolations_of_larger_networks_lose_what_a_flood_says() {
             .map(|node| Valve { seat: Seat::Node(node), closed: false, operable: true })
             .collect();
         valves.iter_mut().for_each(|v| v.closed = rng.random_bool(0.1));
-        // No pipe has a valve at its end where the point is one.
-        let points: HashSet<u32> = valves.iter().map(|v| if let Seat::Node(n) = v.seat { n } else { u32::MAX }).collect();
         for edge in 0..net.edges.len() as u32 {
             for end in [0, 1u8] {
-                if !points.contains(&net.edges[edge as usize].ends[usize::from(end)]) && rng.random_bool(share) {
+                if rng.random_bool(share) {
                     valves.push(Valve { seat: Seat::End { edge, end }, closed: rng.random_bool(0.08), operable: rng.random_bool(0.97) });
                 }
             }
@@ -384,8 +420,27 @@ fn isolations_of_larger_networks_lose_what_a_flood_says() {
         let segments = Segments::new(&net, valves);
         let valves = &segments.valves;
         let stands = |v: u32| valves[v as usize].closed;
-        let before = flood(&net, valves, &stands, &fed);
-        let part = |i: usize| if i < net.nodes.len() { segments.of_node[i] } else { segments.of_edge[i - net.nodes.len()] };
+        let between: Vec<((u32, u8), u32)> = (valves.iter().enumerate())
+            .filter_map(|(i, v)| match v.seat {
+                Seat::End { edge, end } if segments.of_node[net.edges[edge as usize].ends[usize::from(end)] as usize] == u32::MAX => {
+                    Some(((edge, end), segments.sides(i as u32).iter().copied().find(|s| *s != segments.of_edge[edge as usize])?))
+                }
+                _ => None,
+            })
+            .collect();
+        let seats: Vec<(u32, u8)> = between.iter().map(|b| b.0).collect();
+        let before = flood(&net, valves, &seats, &stands, &fed);
+        let (nodes, edges) = (net.nodes.len(), net.edges.len());
+        let part = |i: usize| match i {
+            i if i < nodes => segments.of_node[i],
+            i if i < nodes + edges => segments.of_edge[i - nodes],
+            i => between[i - nodes - edges].1,
+        };
+        series += between.len();
+        let users =
+            |rng: &mut ChaCha8Rng| Count { buildings: rng.random_range(0..9), dwellings: rng.random_range(0..99), ..Count::default() };
+        let users: Vec<Count> = (0..segments.count).map(|_| users(&mut rng)).collect();
+        let totals = Totals::new(&segments, users.clone());
         // Several questions to one set of segments: nothing of one may be left for the next.
         for _ in 0..8 {
             let at = segments.of_edge[rng.random_range(0..net.edges.len())];
@@ -395,7 +450,7 @@ fn isolations_of_larger_networks_lose_what_a_flood_says() {
             let cut_off: HashSet<u32> = found.cut_off.iter().copied().collect();
             assert_eq!((shut.len(), cut_off.len()), (found.shut.len(), found.cut_off.len()), "each once");
             let running: Vec<u32> = fed.iter().copied().filter(|n| !shut.contains(&segments.of_node[*n as usize])).collect();
-            let after = flood(&net, valves, &|v| stands(v) || found.close.contains(&v) || found.dry.contains(&v), &running);
+            let after = flood(&net, valves, &seats, &|v| stands(v) || found.close.contains(&v) || found.dry.contains(&v), &running);
             let mut wet = HashSet::new();
             for i in (0..before.len()).filter(|i| part(*i) != u32::MAX) {
                 assert_eq!(segments.is_fed(part(i)), before[i]);
@@ -407,6 +462,19 @@ fn isolations_of_larger_networks_lose_what_a_flood_says() {
             }
             let side = |v: u32, of: &HashSet<u32>| segments.sides(v).iter().any(|s| of.contains(s));
             assert!(found.close.iter().all(|v| side(*v, &wet)) && found.dry.iter().all(|v| !side(*v, &wet)));
+            let border = |v: &u32| side(*v, &shut) && segments.sides(*v).iter().any(|s| !shut.contains(s));
+            let closed: BTreeSet<u32> = (0..valves.len() as u32).filter(|v| stands(*v) && border(v)).collect();
+            assert_eq!(found.closed.iter().copied().collect::<BTreeSet<u32>>(), closed);
+            // What is lost, one by one.
+            for (told, parts) in [
+                (totals.cut_off(&segments, &found), found.cut_off.clone()),
+                (totals.lost(&segments, &found), [&found.shut[..], &found.cut_off].concat()),
+            ] {
+                let sum = |of: &dyn Fn(Count) -> u64| parts.iter().map(|s| of(users[*s as usize])).sum::<u64>();
+                assert_eq!([told.0.buildings as u64, told.0.dwellings], [sum(&|c| c.buildings as u64), sum(&|c| c.dwellings)]);
+                let length_m: f64 = parts.iter().map(|s| segments.length_m[*s as usize]).sum();
+                assert!((told.1 - length_m).abs() < 1e-6, "{} {length_m}", told.1);
+            }
             let turns = |v: u32| valves[v as usize].operable && !stuck.contains(&v);
             let helps: BTreeSet<u32> =
                 (0..valves.len() as u32).filter(|v| stands(*v) && turns(*v) && side(*v, &cut_off) && side(*v, &wet)).collect();
@@ -418,7 +486,7 @@ fn isolations_of_larger_networks_lose_what_a_flood_says() {
                 .iter()
                 .flat_map(|s| {
                     let rest: Vec<u32> = fed.iter().copied().filter(|n| segments.of_node[*n as usize] != *s).collect();
-                    let left = flood(&net, valves, &|v| stands(v) || segments.sides(v).contains(s), &rest);
+                    let left = flood(&net, valves, &seats, &|v| stands(v) || segments.sides(v).contains(s), &rest);
                     (0..before.len()).filter(|i| !left[*i]).map(part).collect::<Vec<_>>()
                 })
                 .collect();
@@ -427,8 +495,8 @@ fn isolations_of_larger_networks_lose_what_a_flood_says() {
             dry += found.dry.len();
         }
     }
-    println!("{cut} with parts cut off, {jointly} by two parts together, {other} other supplies, {dry} dry valves");
-    assert!(cut > 500 && jointly > 20 && other > 50 && dry > 500);
+    println!("{cut} with parts cut off, {jointly} by two parts together, {other} other supplies, {dry} dry valves, {series} in series");
+    assert!(cut > 500 && jointly > 20 && other > 50 && dry > 500 && series > 500);
 }
 
 #[test]

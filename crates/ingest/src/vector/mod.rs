@@ -19,7 +19,6 @@ use gdal::vector::{Feature as OgrFeature, LayerAccess};
 use geometry::Shape;
 use plan::{Plan, plans};
 use strata_model::{Feature, FeatureId, Field, Geometry, Instant, Value};
-use value::value;
 
 pub(crate) fn read(kind: Kind, out: &mut Output<'_>) -> Result<(), IngestError> {
     let mapping = out.options.mapping.as_deref().map(Mapping::read).transpose()?;
@@ -58,7 +57,7 @@ fn read_layer(plan: &Plan<'_>, datasets: &[gdal::Dataset], out: &mut Output<'_>)
     let (total, mut seen) = (layer.try_feature_count(), 0u64);
     for (n, f) in layer.features().enumerate() {
         seen += 1;
-        take(plan, &f, &f.fid().map_or_else(|| format!("row{n}"), |n| n.to_string()), out)?;
+        take(plan, &f, Row { fid: f.fid(), n }, out)?;
     }
     // GDAL ends a broken layer as it ends a whole one; the count that the header promises tells them apart.
     if plan.counted && total.is_some_and(|n| n > seen) {
@@ -68,13 +67,29 @@ fn read_layer(plan: &Plan<'_>, datasets: &[gdal::Dataset], out: &mut Output<'_>)
     Ok(())
 }
 
-fn take(plan: &Plan<'_>, f: &OgrFeature<'_>, fid: &str, out: &mut Output<'_>) -> Result<(), IngestError> {
+/// What a feature is called in the file: its FID, or its row where it has none.
+#[derive(Clone, Copy)]
+struct Row {
+    fid: Option<u64>,
+    n: usize,
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.fid {
+            Some(fid) => write!(f, "{fid}"),
+            None => write!(f, "row{}", self.n),
+        }
+    }
+}
+
+fn take(plan: &Plan<'_>, f: &OgrFeature<'_>, row: Row, out: &mut Output<'_>) -> Result<(), IngestError> {
     let path = out.path;
-    let place = || format!("{} {}#{fid}", path.file_name().unwrap_or_default().to_string_lossy(), plan.source);
-    match one(plan, f, fid) {
+    let place = || format!("{} {}#{row}", path.file_name().unwrap_or_default().to_string_lossy(), plan.source);
+    match one(plan, f, row) {
         Ok(feature) => out.put(&plan.target, feature, place).map(drop),
         Err((code, reason)) => {
-            out.refuse(Some(fid), place(), code, reason);
+            out.refuse(Some(&row.to_string()), place(), code, reason);
             Ok(())
         }
     }
@@ -82,7 +97,7 @@ fn take(plan: &Plan<'_>, f: &OgrFeature<'_>, fid: &str, out: &mut Output<'_>) ->
 
 type Refused = (&'static str, String);
 
-fn one(plan: &Plan<'_>, f: &OgrFeature<'_>, fid: &str) -> Result<Feature, Refused> {
+fn one(plan: &Plan<'_>, f: &OgrFeature<'_>, row: Row) -> Result<Feature, Refused> {
     let place: &Place = plan.place.as_ref().map_err(|e| (e.code, e.reason.clone()))?;
     let mut geometry = shape(plan, f)?;
     if plan.mapping.is_some_and(|m| m.swapped) {
@@ -99,25 +114,25 @@ fn one(plan: &Plan<'_>, f: &OgrFeature<'_>, fid: &str) -> Result<Feature, Refuse
             set(plan, &mut values, name, value.into())?;
         }
         for fm in &m.fields {
-            let raw = plan.field(&fm.from).map_or(Value::Null, |i| value(f, i));
-            let v = mapped(fm, raw, |name| plan.field(name).map_or(Value::Null, |i| value(f, i)))?;
+            let raw = plan.field(&fm.from).map_or(Value::Null, |i| plan.value(f, i));
+            let v = mapped(fm, raw, |name| plan.field(name).map_or(Value::Null, |i| plan.value(f, i)))?;
             set(plan, &mut values, &fm.to, v)?;
         }
-        valid_from = m.valid_from.as_deref().and_then(|name| plan.field(name)).and_then(|i| instant(&value(f, i)));
+        valid_from = m.valid_from.as_deref().and_then(|name| plan.field(name)).and_then(|i| instant(&plan.value(f, i)));
     }
     for &(from, to) in &plan.kept {
         let field = &plan.target.fields[to];
-        values.put(to, coerced(value(f, from), field)?);
+        values.put(to, coerced(plan.value(f, from), field)?);
     }
     let id = match plan.id {
-        Some(i) => match value(f, i) {
+        Some(i) => match plan.value(f, i) {
             Value::Null => return Err(("missing-id", "its id field is empty".into())),
             Value::Text(t) => format!("{}{t}", plan.prefix),
             Value::Int(n) => format!("{}{n}", plan.prefix),
             Value::Float(x) => format!("{}{x}", plan.prefix),
             Value::Bool(b) => format!("{}{b}", plan.prefix),
         },
-        None => format!("{}{fid}", plan.prefix),
+        None => format!("{}{row}", plan.prefix),
     };
     let valid = valid_from.or(plan.valid_from).map_or(strata_model::Interval::ALWAYS, strata_model::Interval::since);
     Ok(Feature { id: FeatureId::new(id), geometry, valid, attributes: values.into_vec() })

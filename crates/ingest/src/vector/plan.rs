@@ -13,7 +13,7 @@ use crate::{
 use gdal::{
     Dataset,
     spatial_ref::SpatialRef,
-    vector::{LayerAccess, OGRFieldType, OGRwkbGeometryType as T, geometry_type_flatten},
+    vector::{Feature as OgrFeature, LayerAccess, OGRFieldType, OGRwkbGeometryType as T, geometry_type_flatten},
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -39,11 +39,16 @@ pub(super) struct Plan<'m> {
     /// The header says how many features there are.
     pub counted: bool,
     names: Vec<String>,
+    kinds: Vec<OGRFieldType::Type>,
 }
 
 impl Plan<'_> {
     pub fn field(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| n == name)
+    }
+    /// Value of the source field of this index.
+    pub fn value(&self, f: &OgrFeature<'_>, field: usize) -> Value {
+        self.kinds.get(field).map_or(Value::Null, |&kind| value(f, field, kind))
     }
 }
 
@@ -53,6 +58,7 @@ struct Source {
     name: String,
     geometry: GeometryKind,
     fields: Vec<(String, FieldKind)>,
+    kinds: Vec<OGRFieldType::Type>,
 }
 
 pub(super) fn plans<'m>(
@@ -119,6 +125,7 @@ pub(super) fn plans<'m>(
             upright: target.geometry == GeometryKind::Surfaces,
             counted: matches!(kind, Kind::GeoPackage | Kind::FlatGeobuf | Kind::Shapefile | Kind::ZippedShapefile),
             names,
+            kinds: s.kinds.clone(),
         });
     }
     Ok(plans)
@@ -154,7 +161,8 @@ fn sources(datasets: &[Dataset], kind: Kind, out: &mut Output<'_>) -> Result<Vec
                 _ => GeometryKind::Any,
             };
             let fields = defn.fields().map(|f| (f.name(), kind_of(f.field_type()))).collect();
-            sources.push(Source { dataset, index, name, geometry, fields });
+            let kinds = defn.fields().map(|f| f.field_type()).collect();
+            sources.push(Source { dataset, index, name, geometry, fields, kinds });
         }
     }
     Ok(sources)
@@ -266,9 +274,10 @@ fn own_id_field(d: &Dataset, s: &Source, names: &[String], kind: Kind, out: &mut
         return None;
     }
     let index = names.iter().position(|n| n == "id")?;
+    let kind = *s.kinds.get(index)?;
     let mut layer = d.layer(s.index).ok()?;
     let mut seen = HashSet::new();
-    let unique = layer.features().all(|f| match value(&f, index) {
+    let unique = layer.features().all(|f| match value(&f, index, kind) {
         Value::Null => false,
         v => seen.insert(format!("{v:?}")),
     });

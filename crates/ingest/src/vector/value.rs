@@ -1,13 +1,37 @@
 //! Fields of GDAL's features as values.
 
-use gdal::vector::{Feature, FieldValue};
+use gdal::vector::{Feature, FieldValue, OGRFieldType as Kind};
+use std::ffi::CStr;
 use strata_model::Value;
 
-/// One field; lists become JSON text, dates ISO 8601, what cannot be read becomes null.
-pub(super) fn value(f: &Feature<'_>, field: usize) -> Value {
-    if !is_there(f, field) {
-        return Value::Null;
+/// One field of this kind; lists become JSON text, dates ISO 8601, what cannot be read becomes null.
+///
+/// The common kinds are asked of GDAL by their kind: its crate looks the field's definition up for each value, copies
+/// texts once more, and gives 0 or an empty text for a field that the file leaves out.
+#[expect(unsafe_code, reason = "the crate has no way to a field of a known kind")]
+pub(super) fn value(f: &Feature<'_>, field: usize, kind: Kind::Type) -> Value {
+    let Ok(i) = i32::try_from(field) else { return Value::Null };
+    // SAFETY: the feature lives, and the index is one of its layer's; GDAL checks it again. The text is copied before
+    // the feature is asked for anything else.
+    unsafe {
+        let h = f.c_feature();
+        if gdal_sys::OGR_F_IsFieldSetAndNotNull(h, i) == 0 {
+            return Value::Null;
+        }
+        match kind {
+            Kind::OFTInteger => i64::from(gdal_sys::OGR_F_GetFieldAsInteger(h, i)).into(),
+            Kind::OFTInteger64 => gdal_sys::OGR_F_GetFieldAsInteger64(h, i).into(),
+            Kind::OFTReal => finite(gdal_sys::OGR_F_GetFieldAsDouble(h, i)),
+            Kind::OFTString => {
+                let text = gdal_sys::OGR_F_GetFieldAsString(h, i);
+                if text.is_null() { Value::Null } else { Value::Text((&*CStr::from_ptr(text).to_string_lossy()).into()) }
+            }
+            _ => rare(f, field),
+        }
     }
+}
+
+fn rare(f: &Feature<'_>, field: usize) -> Value {
     let list = |j: Result<String, serde_json::Error>| j.map_or(Value::Null, Value::from);
     match f.field(field) {
         Ok(Some(FieldValue::IntegerValue(v))) => v.into(),
@@ -22,13 +46,6 @@ pub(super) fn value(f: &Feature<'_>, field: usize) -> Value {
         Ok(Some(FieldValue::DateTimeValue(v))) => format!("{v:?}").into(),
         Ok(None) | Err(_) => Value::Null,
     }
-}
-
-/// A field that the file leaves out is neither null nor 0 to GDAL, and 0 or an empty text to its crate.
-#[expect(unsafe_code, reason = "the crate only asks whether a field is null")]
-fn is_there(f: &Feature<'_>, field: usize) -> bool {
-    // SAFETY: the feature lives, and the index is one of its layer's.
-    i32::try_from(field).is_ok_and(|i| unsafe { gdal_sys::OGR_F_IsFieldSetAndNotNull(f.c_feature(), i) } != 0)
 }
 
 fn finite(v: f64) -> Value {
@@ -73,6 +90,8 @@ mod tests {
             drop(made);
             let read = gdal::Dataset::open(&path).expect("opens");
             let mut layer = read.layer(0).expect("a layer");
+            let kinds: Vec<_> = layer.defn().fields().map(|d| d.field_type()).collect();
+            let value = |f: &Feature<'_>, i: usize| super::value(f, i, kinds[i]);
             let mut seen = 0;
             for f in layer.features() {
                 let Value::Int(i) = value(&f, 0) else { panic!("{driver}: a number") };
