@@ -5039,7 +5039,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        /** @description The same by district */
+                        /** @description The same by district; title_en where the city's place names have one */
                         by_district?: unknown[];
                         /** @description value (null: not known), pipes, length_m and every figure, most faults first */
                         by_owner?: unknown[];

@@ -4,18 +4,29 @@ import wasm from './pkg/render_bg.wasm?url';
 
 const AT_ONCE = 12;
 
+let program;
+/** Loads the program, while the page still asks for its city. */
+export function warm() {
+  program ??= init({ module_or_path: wasm });
+  program.catch(() => { program = undefined; });
+  return program;
+}
+
 export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs, geoid_offset_m, quality, pictures_a_second }, events) {
-  await init({ module_or_path: wasm });
+  await warm();
+  performance.mark('program-ready');
   let ratio = Math.min(devicePixelRatio || 1, 2);
   canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
   canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
   const twin = await Twin.create(canvas.id, JSON.stringify(scene), JSON.stringify({ anchors, centre, terrain_m, crs, geoid_offset_m, quality: quality ?? 'medium', pictures_a_second, still: matchMedia('(prefers-reduced-motion: reduce)').matches }));
+  performance.mark('twin-ready');
   twin.set_pixel_ratio(ratio);
   const flying = new Map();
   let dirty = true;
   let stopped = false;
   let frames = 0;
   let first = true;
+  let due = false;
 
   const fetchOne = async (url) => {
     const abort = new AbortController();
@@ -29,7 +40,8 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs,
     } finally {
       flying.delete(url);
       dirty = true;
-      refill();
+      // Answers that come together are looked at together.
+      if (!due) { due = true; setTimeout(() => { due = false; refill(); }); }
     }
   };
   // The line of requests is refilled as answers come, not with the pictures: a slow adapter has few of those.
@@ -46,6 +58,17 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs,
   let lastDraw = -Infinity;
   let lastStep = 0;
   let pictureMs = 0;
+  // The first picture waits for a tile, and a moment for those of other layers: one of the sky alone would cost a slow
+  // adapter time, and the city would have to wait for its turn.
+  const OTHERS_MS = 200;
+  const SKY_MS = 4000;
+  const began = performance.now();
+  let came = 0;
+  const nothingYet = (now) => {
+    if (frames > 0 || flying.size === 0 || now - began > SKY_MS) return false;
+    came ||= JSON.parse(twin.stats()).drawn > 0 ? now : 0;
+    return !came || now - came < OTHERS_MS;
+  };
   const step = (now) => {
     if (stopped) return;
     // Asked at every step: a loss is told some time after the picture that met it.
@@ -56,7 +79,7 @@ export async function openTwin(canvas, scene, { anchors, centre, terrain_m, crs,
     lastStep = now;
     if (dirty && !document.hidden) {
       refill();
-      if (moved || flying.size === 0 || now - lastDraw > Math.max(WHILE_LOADING_MS, 5 * pictureMs)) {
+      if (!nothingYet(now) && (moved || flying.size === 0 || now - lastDraw > Math.max(WHILE_LOADING_MS, 5 * pictureMs))) {
         moved = false;
         lastDraw = now;
         dirty = !twin.frame(now);

@@ -31,7 +31,7 @@ pub const SUPERVISION: Analysis = Analysis {
         "pipes":{"type":"integer"},"length_m":{"type":"number"},
         "figures":{"description":"id, title_zh, title_en, count (pipes), length_m, rule, features (ids: layer, id), more","type":"array"},
         "by_owner":{"description":"value (null: not known), pipes, length_m and every figure, most faults first","type":"array"},
-        "by_district":{"description":"The same by district","type":"array"},
+        "by_district":{"description":"The same by district; title_en where the city's place names have one","type":"array"},
         "by_year":{"description":"year (its end; the last one: now), pipes, length_m, over_age: from valid times and design lives","type":"array"},
         "district_rule":{"type":"string"},"synthetic":{"type":"boolean"}}}"#,
     run,
@@ -112,6 +112,21 @@ fn districts(view: &View) -> Result<RTree<GeomWithData<[f64; 2], String>>, Engin
     Ok(RTree::bulk_load(named))
 }
 
+/// English names of places, by the Chinese ones.
+fn place_names(view: &View) -> Result<BTreeMap<String, String>, EngineError> {
+    let mut names = BTreeMap::new();
+    for layer in view.snapshot.layers(view.scope).into_iter().filter(|l| l.field("name_zh").is_some() && l.field("name_en").is_some()) {
+        let q = Query::all(layer.id.clone(), view.scope.clone()).at(view.at);
+        view.snapshot.for_each(&q, &mut |f| {
+            if let (Some(zh), Some(en)) = (f.text(&layer, "name_zh"), f.text(&layer, "name_en").filter(|n| !n.is_empty())) {
+                names.insert(zh.to_owned(), en.to_owned());
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(names)
+}
+
 #[derive(Default)]
 struct Row {
     pipes: u64,
@@ -119,12 +134,15 @@ struct Row {
     figures: [u64; FIGURES.len()],
 }
 
-fn rows(groups: BTreeMap<Option<String>, Row>) -> Value {
+fn rows(groups: BTreeMap<Option<String>, Row>, english: &BTreeMap<String, String>) -> Value {
     let mut all: Vec<_> = groups.into_iter().collect();
     let faults = |r: &Row| r.figures.iter().sum::<u64>();
     all.sort_by(|a, b| faults(&b.1).cmp(&faults(&a.1)).then(b.1.length_m.total_cmp(&a.1.length_m)));
     let row = |(value, r): (Option<String>, Row)| {
         let mut out = json!({ "value": value, "pipes": r.pipes, "length_m": shown(r.length_m) });
+        if let Some(name) = value.and_then(|v| english.get(&v)) {
+            out["title_en"] = name.as_str().into();
+        }
         FIGURES.iter().zip(r.figures).for_each(|(f, n)| out[f.id] = n.into());
         out
     };
@@ -176,7 +194,7 @@ fn run(view: &View, inputs: &Value) -> Result<Value, AnalysisError> {
     let synthetic = view.snapshot.layers(view.scope).iter().any(|l| l.theme == Theme::Pipe && l.synthetic);
     Ok(json!({
         "pipes": all.len(), "length_m": shown(all.iter().map(length_m).sum()), "figures": figures,
-        "by_owner": rows(owners), "by_district": rows(in_districts), "by_year": by_year, "synthetic": synthetic,
+        "by_owner": rows(owners, &BTreeMap::new()), "by_district": rows(in_districts, &place_names(view)?), "by_year": by_year, "synthetic": synthetic,
         "district_rule": format!("that of the nearest building that names one, within {DISTRICT_WITHIN_M} m of the pipe's middle"),
     }))
 }
@@ -232,6 +250,8 @@ mod tests {
             assert_eq!(sum("pipes"), mine.len());
             FIGURES.iter().for_each(|f| assert_eq!(sum(f.id), ids(f.id).len(), "{by} {}", f.id));
         }
+        let named = answer["by_district"].as_array().unwrap().iter().find(|r| r["value"] == "朝阳区").unwrap();
+        assert_eq!(named["title_en"], "Chaoyang District");
         let years = answer["by_year"].as_array().unwrap();
         assert!(years.len() == 4 && years[3]["over_age"] == ids("over_age").len() && years[3]["pipes"] == mine.len(), "{years:?}");
     }

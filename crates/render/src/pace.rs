@@ -22,8 +22,9 @@ const PATIENCE: u32 = 240;
 const SHARES: [f32; 4] = [1.0, 0.8, 0.64, 0.5];
 
 impl Pace {
+    /// Of none a second: every pixel, however long it takes.
     pub fn new(pictures_a_second: f64) -> Self {
-        let wanted_ms = 1000.0 / pictures_a_second.max(1.0);
+        let wanted_ms = if pictures_a_second > 0.0 { 1000.0 / pictures_a_second.max(1.0) } else { f64::INFINITY };
         Self { wanted_ms, step: 0, late: 0, early: 0, in_time: 0, patience: PATIENCE, trying: false }
     }
     /// Of the width and the height of the next moving picture.
@@ -80,6 +81,7 @@ mod tests {
         assert!(changes <= 3, "it went to and fro {changes} times");
         assert_eq!(settles(&mut pace, 5.0, 20.0).0, 1.0, "and finds back");
         assert_eq!(settles(&mut pace, 900.0, 900.0).0, 0.5, "the least is a half");
+        assert_eq!(settles(&mut Pace::new(0.0), 900.0, 900.0), (1.0, 0), "no pace, every pixel");
         pace.took(f64::NAN);
         pace.took(60_000.0);
         assert_eq!(pace.share(), 0.5);

@@ -3,10 +3,10 @@
 
 use crate::{
     Ask, CityState, Problem, Reply, ServerError,
-    reply::{HTML, Keep},
+    reply::{self, HTML, Keep},
 };
 use bytes::Bytes;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io::Write, path::Path, sync::OnceLock};
 
 pub(crate) const CSP: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
                    connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -15,7 +15,29 @@ pub(crate) const CSP: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe
 pub struct Pages {
     /// By address: `/`, `/pipes`.
     pages: BTreeMap<String, Bytes>,
-    assets: BTreeMap<String, (Bytes, &'static str)>,
+    assets: BTreeMap<String, Asset>,
+}
+
+struct Asset {
+    bytes: Bytes,
+    media_type: &'static str,
+    etag: String,
+    /// Packed once, when the first one asks for it; `None`: it is packed as it is.
+    gzip: OnceLock<Option<Bytes>>,
+}
+
+impl Asset {
+    fn new(name: &str, bytes: Bytes) -> Self {
+        Self { etag: reply::etag(&bytes), bytes, media_type: media_type(name), gzip: OnceLock::new() }
+    }
+    fn gzip(&self) -> Option<Bytes> {
+        let pack = || {
+            let mut out = flate2::write::GzEncoder::new(Vec::with_capacity(self.bytes.len() / 2), flate2::Compression::default());
+            out.write_all(&self.bytes).and_then(|()| out.finish()).ok().map(Bytes::from)
+        };
+        let worth = self.bytes.len() >= 1024 && !self.media_type.starts_with("font/") && !self.media_type.starts_with("image/png");
+        self.gzip.get_or_init(|| worth.then(pack).flatten()).clone()
+    }
 }
 
 impl Pages {
@@ -41,7 +63,7 @@ impl Pages {
                 if entry.file_type().map_err(io)?.is_file()
                     && let Some(name) = entry.file_name().to_str()
                 {
-                    out.assets.insert(name.to_owned(), (read(&entry.path())?, media_type(name)));
+                    out.assets.insert(name.to_owned(), Asset::new(name, read(&entry.path())?));
                 }
             }
         }
@@ -72,9 +94,10 @@ pub fn index(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
 }
 
 pub fn asset(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
-    let (bytes, kind) = state.pages.assets.get(ask.part("file")).ok_or_else(Problem::not_found)?;
+    let asset = state.pages.assets.get(ask.part("file")).ok_or_else(Problem::not_found)?;
+    let gzip = if ask.headers.gzip { asset.gzip() } else { None };
     // The build puts a hash of the content into each name.
-    Ok(Reply { keep: Keep::Forever, ..Reply::new(kind, bytes.clone()) })
+    Ok(Reply { keep: Keep::Forever, ..Reply::kept(asset.media_type, asset.bytes.clone(), gzip, asset.etag.clone()) })
 }
 
 fn plain(state: &CityState, ask: &Ask) -> String {

@@ -121,12 +121,12 @@ fn laid_out(d: &Value, zh: bool) -> Report {
     let s = &d["supervision"];
     let figures = list(&s["figures"]);
     let names: Vec<(String, String)> = figures.iter().map(|f| (text(&f["id"]), titled(f))).collect();
+    let named = |r: &Value| text(r.get("title_en").filter(|_| !zh).unwrap_or(&r["value"]));
     let grouped = |title: String, note: String, first: String, all: &Value| {
         let mut headings = vec![first, w("管线数", "Pipes"), w("长度 km", "Length km")];
         headings.extend(names.iter().map(|n| n.1.clone()));
         table(title, note, headings, &list(all), &|r| {
-            let mut row =
-                vec![if r["value"].is_null() { w("未知", "not known") } else { text(&r["value"]) }, text(&r["pipes"]), km(&r["length_m"])];
+            let mut row = vec![if r["value"].is_null() { w("未知", "not known") } else { named(r) }, text(&r["pipes"]), km(&r["length_m"])];
             row.extend(names.iter().map(|n| text(&r[&n.0])));
             row
         })

@@ -23,6 +23,9 @@ use std::{
 const TRIAL_M3H: f64 = 4.0;
 /// States of the network that signatures are reckoned in: quantiles of the metered demand.
 const STATES: [f64; 5] = [0.05, 0.3, 0.55, 0.8, 0.97];
+/// Of the solver, whatever the model asks for: what it leaves undone must be small beside a leak's signature.
+const ACCURACY: f64 = 1e-5;
+const TRIALS: f64 = 200.0;
 /// A district's meters speak for all of it when they stand for this share of its nominal demand.
 const METERED_SHARE: f64 = 0.8;
 const MONDAY_S: i64 = 3 * 86_400; // 1970-01-01 was a Thursday; patterns of a week begin on Monday
@@ -116,6 +119,8 @@ impl Twin {
         project.set_flow_units(FlowUnits::Cmh)?;
         let times = project.get_option(epanet::types::options::Option::DemandMult)?;
         project.set_option(epanet::types::options::Option::DemandMult, 1.0)?;
+        project.set_option(epanet::types::options::Option::Accuracy, ACCURACY)?;
+        project.set_option(epanet::types::options::Option::Trials, TRIALS)?;
         let nodes: Vec<String> =
             indexes(project.get_count(CountType::NodeCount)?).map(|i| project.get_node_id(at(i))).collect::<Result<_, _>>()?;
         let node_at: HashMap<&str, usize> = nodes.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();

@@ -45,7 +45,7 @@ pub fn now() -> Instant {
     Instant::parse("2026-01-20T06:32:05Z").expect("a time")
 }
 
-fn layer(id: &str, theme: Theme, geometry: GeometryKind, classification: Classification, fields: Vec<Field>) -> Layer {
+pub fn layer(id: &str, theme: Theme, geometry: GeometryKind, classification: Classification, fields: Vec<Field>) -> Layer {
     Layer {
         id: LayerId::new(id).expect("valid"),
         title_zh: format!("{id}层"),
@@ -66,7 +66,7 @@ pub fn square(half_m: f64, dx: f64, dy: f64) -> Geometry {
     Geometry::Polygon(Polygon::new(vec![p(-1.0, -1.0), p(1.0, -1.0), p(1.0, 1.0), p(-1.0, 1.0), p(-1.0, -1.0)]))
 }
 
-fn feature(id: &str, geometry: Geometry, valid: Interval, attributes: Vec<Value>) -> Feature {
+pub fn feature(id: &str, geometry: Geometry, valid: Interval, attributes: Vec<Value>) -> Feature {
     Feature { id: id.into(), geometry, valid, attributes }
 }
 
@@ -176,6 +176,16 @@ pub fn city() -> TestCity {
 }
 
 pub fn city_with(limits: Limits, viewer: Option<PathBuf>, public_url: Option<String>) -> TestCity {
+    city_of(limits, viewer, public_url, fill)
+}
+
+/// With what `fill` puts into its record.
+pub fn city_of(
+    limits: Limits,
+    viewer: Option<PathBuf>,
+    public_url: Option<String>,
+    fill: impl FnOnce(&mut Store) -> Result<(), StoreError>,
+) -> TestCity {
     let dir = tempfile::tempdir().expect("a folder");
     let meta = CityMeta { name: "长春<script>".into(), crs: Crs::CHANGCHUN, geoid_offset_m: GEOID, synthetic: true };
     let mut store = Store::create(dir.path(), &meta).expect("a record");
