@@ -100,13 +100,13 @@ fn overlay_colour(v: OverlayVertex) -> vec4f {
 
 @fragment fn fs_overlay(v: OverlayVertex) -> @location(0) vec4f {
     let c = overlay_colour(v);
-    if i32(v.shape.w + 0.5) == STYLE_FLAT && in_cut(v.pos) { discard; }
+    if cut_off(v.pos) || i32(v.shape.w + 0.5) == STYLE_FLAT && in_cut(v.pos) { discard; }
     if c.a <= 0.003 { discard; }
     return c;
 }
 // What bodies in front hide of a line: one sees that it goes on.
 @fragment fn fs_overlay_hidden(v: OverlayVertex) -> @location(0) vec4f {
     let c = overlay_colour(v);
-    if c.a <= 0.5 || door(v.clip.xy) > 0.35 { discard; }
+    if cut_off(v.pos) || c.a <= 0.5 || door(v.clip.xy) > 0.35 { discard; }
     return c;
 }

@@ -37,6 +37,7 @@ fn the_page_draws_the_city_and_answers_to_hands() {
     for done in ["language_switched", "time_moved", "card", "token_left_address", "goes_on_after_loss"] {
         assert_eq!(seen[done], true, "{done}: {seen}");
     }
+    assert_eq!(seen["fingers"], json!({ "tap": true, "turn": true, "pinch": true, "pan": true }), "{seen}");
 }
 
 /// What `strata pipes qc` says of a delivery: its report as the page has to show it.

@@ -52,7 +52,7 @@ pub use error::RenderError;
 #[cfg(not(target_arch = "wasm32"))]
 pub use furniture::{Faces, Layout, Plate, plate, scale_length_m, write_labels};
 pub use label::{Kind, Label, about_width, place};
-pub use look::{Look, Quality, SectionBox};
+pub use look::{Look, Quality};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Fetch, Script, Step, WindowOptions, window};
 pub use overlay::{Gathered, OverlayHit, State};

@@ -1,6 +1,6 @@
 //! What lies under a pixel: the ray meets the very triangles that are drawn, so the answer is exact to the geometry.
 
-use crate::{Look, Renderer, TileHandle, tile::under, words::cut_holds};
+use crate::{Look, Renderer, TileHandle, look::takes, tile::under, words::cut_holds};
 use glam::{DMat4, DVec3, Vec3};
 use strata_model::geographic_from_ecef;
 use strata_scene::{Mode, View};
@@ -140,7 +140,7 @@ impl PickMesh {
 
 /// Whether the section box takes a place, east, north, up at the target.
 pub(crate) fn section_takes(view: &View, look: &Look, p: DVec3) -> bool {
-    look.section.is_some_and(|s| s.takes(DVec3::from(view.enu.ecef_from_local(p.to_array()))))
+    look.section.is_some_and(|s| takes(&s, DVec3::from(view.enu.ecef_from_local(p.to_array()))))
 }
 
 impl Renderer {

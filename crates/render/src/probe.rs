@@ -3,6 +3,7 @@
 
 use crate::{
     Look, Renderer, TileHandle,
+    look::{cube_from_ecef, left_of},
     pick::{PickMesh, distance},
 };
 use glam::{DMat4, DVec3, Vec2, Vec3};
@@ -177,9 +178,9 @@ impl Renderer {
         })
     }
 
-    /// Features of which anything lies within a closed line on the screen, px, seen or hidden; ids by tile. A line of fewer than
-    /// three points holds nothing.
-    pub fn within(&self, view: &View, lasso_px: &[[f32; 2]], day: i32, tiles: &[TileHandle]) -> Vec<(TileHandle, String)> {
+    /// Features of which anything lies within a closed line on the screen, px, seen or hidden, but not taken by a section; ids by
+    /// tile. A line of fewer than three points holds nothing.
+    pub fn within(&self, view: &View, lasso_px: &[[f32; 2]], look: &Look, tiles: &[TileHandle]) -> Vec<(TileHandle, String)> {
         let lasso: Vec<Vec2> = lasso_px.iter().map(|p| Vec2::from(*p)).collect();
         let mut out = BTreeSet::new();
         if lasso.len() < 3 {
@@ -189,13 +190,23 @@ impl Renderer {
         for handle in tiles {
             let Some((ecef_from_tile, mesh)) = self.mesh_of(*handle) else { continue };
             let clip = clip_from_tile(view, ecef_from_tile);
+            // What a section leaves of a triangle, in the tile's frame again.
+            let cube = look.section.map(|s| (cube_from_ecef(&s) * *ecef_from_tile, s.outside));
+            let left = |t: [Vec3; 3]| match cube {
+                None => vec![t],
+                Some((cube, outside)) => {
+                    let back = cube.inverse();
+                    let of = left_of(t.map(|p| cube.transform_point3(p.as_dvec3())), outside);
+                    of.into_iter().map(|t| t.map(|p| back.transform_point3(p).as_vec3())).collect()
+                }
+            };
             let mut held: BTreeMap<u32, bool> = BTreeMap::new();
-            mesh.for_each(day, &mut |row, t| {
+            mesh.for_each(look.day, &mut |row, t| {
                 let done = held.entry(row).or_default();
                 if *done {
                     return;
                 }
-                for piece in before_the_eye(view, &clip, t) {
+                for piece in left(t).into_iter().flat_map(|t| before_the_eye(view, &clip, t)) {
                     let (a, b) = (piece[0].min(piece[1]).min(piece[2]), piece[0].max(piece[1]).max(piece[2]));
                     *done |= a.cmple(high).all() && b.cmpge(low).all() && meets(piece, &lasso);
                 }

@@ -40,6 +40,7 @@ impl Stage {
         look.mode = scene.mode;
         look.cut_m = scene.cutaway_m.map(|v| v as f32);
         look.contours = scene.contours;
+        look.section = scene.section(&camera);
         look.compare = scene.compare.map(|c| c.day());
         look.drape = scene.layers.iter().any(|l| l.theme == Theme::Parcel && l.visible);
         if let Some(b) = terrain_m {

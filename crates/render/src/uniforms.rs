@@ -2,13 +2,13 @@
 
 use crate::{
     gpu::Gpu,
-    look::{Look, SectionBox},
+    look::{Look, cube_from_ecef},
     pipelines::Pipelines,
     shadow::Cascade,
 };
 use bytemuck::{Pod, Zeroable};
 use glam::{DMat4, Mat4, Vec3};
-use strata_scene::{Mode, View};
+use strata_scene::{Mode, SectionBox, View};
 
 /// `struct Frame`; one write a frame holds all that time, light and camera change.
 #[repr(C)]
@@ -59,7 +59,7 @@ fn vec4(v: Vec3, w: f32) -> [f32; 4] {
 /// From the frame of all positions, the eye as origin, to the cube of a section box.
 fn cube_from_eye(view: &View, section: &SectionBox) -> Mat4 {
     let ecef_from_enu = DMat4::from_cols_array(&view.enu.matrix_ecef_from_local()) * DMat4::from_translation(view.eye_in_enu);
-    (section.cube_from_ecef() * ecef_from_enu).as_mat4()
+    (cube_from_ecef(section) * ecef_from_enu).as_mat4()
 }
 
 pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {

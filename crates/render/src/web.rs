@@ -4,7 +4,7 @@
 use crate::{Kind, Label, Pace, PlanGrid, Quality, Renderer, Stage, TileHandle, about_width, gpu::Gpu, place};
 use serde::Deserialize;
 use strata_model::{Instant, WorkingFrame};
-use strata_scene::{Action, Anchor, Answer, Camera, Mode, Scene};
+use strata_scene::{Action, Anchor, Answer, Camera, Mode, Scene, SectionBox};
 use strata_tiles::decode_glb;
 use wasm_bindgen::prelude::*;
 
@@ -280,7 +280,7 @@ impl Twin {
     pub fn set_section(&mut self, section_json: &str) -> Result<(), JsValue> {
         self.stage.look.section = match section_json {
             "" => None,
-            json => Some(serde_json::from_str::<crate::SectionBox>(json).map_err(text)?).filter(crate::SectionBox::is_sound),
+            json => Some(serde_json::from_str::<SectionBox>(json).map_err(text)?).filter(SectionBox::is_sound),
         };
         Ok(())
     }
@@ -335,7 +335,7 @@ impl Twin {
     pub fn within(&self, lasso_json: &str) -> Result<String, JsValue> {
         let lasso: Vec<[f32; 2]> = serde_json::from_str(lasso_json).map_err(text)?;
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        let found = self.renderer.within(&view, &lasso, self.stage.look.day, &self.handles());
+        let found = self.renderer.within(&view, &lasso, &self.stage.look, &self.handles());
         let list: std::collections::BTreeSet<(String, String)> =
             found.into_iter().map(|(h, id)| (self.layer_of.get(&h).cloned().unwrap_or_default(), id)).collect();
         let list: Vec<_> = list.into_iter().map(|(layer, id)| serde_json::json!({ "layer": layer, "id": id })).collect();
@@ -377,7 +377,7 @@ impl Twin {
     /// JSON `{overlay, id, value, count, no_data}` of what an overlay has under a pixel.
     pub fn pick_overlay(&self, x: f32, y: f32) -> Option<String> {
         let view = self.stage.navigator.camera.view(self.renderer.size());
-        self.renderer.pick_overlay(&view, x, y).and_then(|h| serde_json::to_string(&h).ok())
+        self.renderer.pick_overlay(&view, &self.stage.look, x, y).and_then(|h| serde_json::to_string(&h).ok())
     }
     /// JSON `[{at, count, ids}]`: the symbols of an overlay as they are drawn, px of the canvas.
     pub fn gathered(&self, id: &str) -> Result<String, JsValue> {

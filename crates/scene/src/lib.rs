@@ -21,5 +21,5 @@ pub use error::SceneError;
 pub use flight::Flight;
 pub use navigate::{Action, Answer, Gait, Ground, Navigator, Tool};
 pub use overlay::{Overlay, OverlayData, OverlayKind};
-pub use scene::{Anchor, CameraSpec, Mode, Scene, SceneLayer, Title};
+pub use scene::{Anchor, CameraSpec, Mode, Scene, SceneLayer, SectionBox, Title};
 pub use select::{Drawn, Ready, Request, RequestKind, Stream, Update};

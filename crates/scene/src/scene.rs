@@ -63,6 +63,31 @@ pub struct SceneLayer {
     pub paint: Value,
 }
 
+/// A box in the city that cuts what is drawn: only what lies inside of it is, or only what lies outside.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SectionBox {
+    /// `[lon_deg, lat_deg, ellipsoidal height_m]` from which the faces are measured.
+    pub centre: [f64; 3],
+    /// Of the box's second axis from north, clockwise; the first is to its right, the third is up.
+    #[serde(default)]
+    pub heading_deg: f64,
+    /// Faces along the three axes, m from the centre.
+    pub low_m: [f64; 3],
+    pub high_m: [f64; 3],
+    /// What lies outside stays, and what lies inside goes.
+    #[serde(default)]
+    pub outside: bool,
+}
+
+impl SectionBox {
+    /// Whether the faces stand in their order and all is finite.
+    pub fn is_sound(&self) -> bool {
+        let all = self.centre.iter().chain(&self.low_m).chain(&self.high_m).chain([&self.heading_deg]);
+        all.copied().all(f64::is_finite) && (0..3).all(|k| self.high_m[k] - self.low_m[k] >= 0.01)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scene {
     pub name: String,
@@ -75,6 +100,8 @@ pub struct Scene {
     pub compare: Option<Instant>,
     /// Side and depth of the cut-away box, metres `[east, north, depth]`.
     pub cutaway_m: [f64; 3],
+    /// Without a centre of its own it stands about what the camera looks at.
+    section: Option<(bool, SectionBox)>,
     pub contours: bool,
     pub labels: bool,
     pub layers: Vec<SceneLayer>,
@@ -93,6 +120,7 @@ impl Scene {
     /// | `strata:mode` | `surface`, `xray`, `cutaway`, `below` |
     /// | `strata:compare` | a date |
     /// | `strata:cutaway_m` | `[east, north, depth]` |
+    /// | `strata:section` | [`SectionBox`]; without `centre` about what the camera looks at |
     /// | `strata:contours`, `strata:labels` | true or false |
     /// | `strata:overlays` | list of [`Overlay`] |
     ///
@@ -152,6 +180,17 @@ impl Scene {
         if let Some(twice) = overlays.iter().enumerate().find(|(i, o)| overlays[..*i].iter().any(|p| p.id == o.id)) {
             return Err(fault(&format!("strata:overlays[{}].id", twice.0), "it stands twice"));
         }
+        let section = part("strata:section").map(|mut v| {
+            let own = v.get("centre").is_some();
+            if let Some(fields) = v.as_object_mut().filter(|_| !own) {
+                fields.insert("centre".into(), [0.0; 3].into_iter().collect());
+            }
+            let section: SectionBox = read("strata:section", v)?;
+            if !section.is_sound() {
+                return Err(fault("strata:section", "its faces do not stand in their order"));
+            }
+            Ok((own, section))
+        });
         Ok(Self {
             name,
             title,
@@ -160,6 +199,7 @@ impl Scene {
             mode: part("strata:mode").map(|v| read("strata:mode", v)).transpose()?.unwrap_or_default(),
             compare: part("strata:compare").map(|v| read("strata:compare", v)).transpose()?,
             cutaway_m: part("strata:cutaway_m").map(|v| read("strata:cutaway_m", v)).transpose()?.unwrap_or([24.0, 24.0, 6.0]),
+            section: section.transpose()?,
             contours: flag("strata:contours"),
             labels: meta.get("strata:labels").and_then(Value::as_bool).unwrap_or(true),
             layers,
@@ -170,6 +210,10 @@ impl Scene {
     /// The camera of the scene in a city with these anchors.
     pub fn camera(&self, anchors: &[Anchor]) -> Result<Camera, SceneError> {
         self.camera.camera(anchors)
+    }
+    /// The box that cuts it, under this camera.
+    pub fn section(&self, camera: &Camera) -> Option<SectionBox> {
+        self.section.map(|(own, s)| if own { s } else { SectionBox { centre: camera.target, ..s } })
     }
 }
 
@@ -194,6 +238,30 @@ impl CameraSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_stands_about_the_target_unless_it_says_where() {
+        let parse = |section: &str| {
+            Scene::parse(&format!(
+                r#"{{"version":8,"metadata":{{"strata:camera":{{"target":[125.3,43.9,200.0],"distance_m":900,"pitch_deg":-30}},
+                "strata:time":"2026-06-21T09:30:00+08:00","strata:section":{section}}},"layers":[]}}"#
+            ))
+        };
+        let of = |section: &str| {
+            let scene = parse(section).expect("a scene");
+            scene.section(&scene.camera(&[]).expect("a camera"))
+        };
+        let faces = r#""low_m":[-20,-20,-6],"high_m":[20,20,40]"#;
+        assert_eq!(of("null"), None);
+        let here = of(&format!("{{{faces}}}")).expect("a box");
+        assert_eq!((here.centre, here.heading_deg, here.outside, here.high_m[2]), ([125.3, 43.9, 200.0], 0.0, false, 40.0));
+        let there = of(&format!(r#"{{"centre":[125.4,43.8,190.0],"outside":true,{faces}}}"#)).expect("a box");
+        assert_eq!((there.centre, there.outside), ([125.4, 43.8, 190.0], true));
+        for wrong in [r#"{"low_m":[1,1,1],"high_m":[0,2,2]}"#, r#"{"low_m":[0,0,0]}"#, "7", &format!(r#"{{{faces},"polygon":[]}}"#)] {
+            let told = parse(wrong).expect_err(wrong).to_string();
+            assert!(told.contains("strata:section"), "{told}");
+        }
+    }
 
     #[test]
     fn a_style_with_strata_keys_is_a_scene() {

@@ -9,7 +9,7 @@ mod device;
 mod laying;
 mod relief;
 
-use crate::{Kind, Label, Look, Renderer, TileHandle, features::WIDTH, pick::meet, uniforms::Draw};
+use crate::{Kind, Label, Look, Renderer, TileHandle, features::WIDTH, look::takes, pick::meet, uniforms::Draw};
 use body::{Body, ICON_PX};
 use device::{Device, OnGpu, STRIDE};
 use glam::{DVec3, Mat4, Vec2, Vec3};
@@ -362,8 +362,9 @@ impl Renderer {
         }
     }
 
-    /// What of the overlays lies under a pixel: a symbol whose body holds it, else the nearest body or line.
-    pub fn pick_overlay(&self, view: &View, x_px: f32, y_px: f32) -> Option<OverlayHit> {
+    /// What of the overlays lies under a pixel and is not taken by a section: a symbol whose body holds it, else the nearest body
+    /// or line.
+    pub fn pick_overlay(&self, view: &View, look: &Look, x_px: f32, y_px: f32) -> Option<OverlayHit> {
         let px = self.overlays.px();
         let hit = |l: &Layer, part: u32| {
             let p = &l.body.of[part as usize];
@@ -371,10 +372,11 @@ impl Renderer {
             OverlayHit { overlay: l.data.overlay.id.clone(), id, value: p.value, count: p.count, no_data: p.no_data }
         };
         let shown = || self.overlays.layers.iter().rev().filter(|l| l.visible);
+        let taken = |l: &Layer, p: Vec3| look.section.is_some_and(|s| takes(&s, l.enu.ecef_from_local(p.as_dvec3().to_array()).into()));
         let mut best: Option<(f32, OverlayHit)> = None;
         for l in shown() {
             for (k, p) in l.body.of.iter().enumerate() {
-                let Some((at, half)) = p.symbol else { continue };
+                let Some((at, half)) = p.symbol.filter(|(at, _)| !taken(l, *at)) else { continue };
                 let Some(([x, y], far)) = l.on_screen(view, at) else { continue };
                 if (x - x_px).hypot(y - y_px) <= half * px && best.as_ref().is_none_or(|(f, _)| far < *f) {
                     best = Some((far, hit(l, k as u32)));
@@ -391,7 +393,8 @@ impl Renderer {
             let way = eye_from.transform_vector3(view.ray(x_px, y_px)).normalize();
             let at = |i: u32| Vec3::from(l.body.vertices[i as usize].position);
             for t in l.body.solid.chunks_exact(3) {
-                if let Some(d) = meet(eye, way, at(t[0]), at(t[1]), at(t[2])).filter(|d| best.as_ref().is_none_or(|(b, _)| d < b)) {
+                let met = meet(eye, way, at(t[0]), at(t[1]), at(t[2])).filter(|d| !taken(l, eye + way * *d));
+                if let Some(d) = met.filter(|d| best.as_ref().is_none_or(|(b, _)| d < b)) {
                     best = Some((d, hit(l, l.body.parts[t[0] as usize])));
                 }
             }
@@ -400,7 +403,8 @@ impl Renderer {
                 let (Some((a, far)), Some((b, _))) = (l.on_screen(view, at(t[0])), l.on_screen(view, at(t[2]))) else { continue };
                 let (a, b, p) = (Vec2::from(a), Vec2::from(b), Vec2::new(x_px, y_px));
                 let s = ((p - a).dot(b - a) / (b - a).length_squared().max(1e-6)).clamp(0.0, 1.0);
-                if p.distance(a.lerp(b, s)) <= (v.shape[2] + 2.0) * px && best.as_ref().is_none_or(|(d, _)| far < *d) {
+                let under = p.distance(a.lerp(b, s)) <= (v.shape[2] + 2.0) * px && !taken(l, at(t[0]).lerp(at(t[2]), s));
+                if under && best.as_ref().is_none_or(|(d, _)| far < *d) {
                     best = Some((far, hit(l, l.body.parts[t[0] as usize])));
                 }
             }
