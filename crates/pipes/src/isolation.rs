@@ -50,8 +50,10 @@ fn plus(a: Total, b: Total) -> Total {
     (a.0.plus(b.0), a.1 + b.1)
 }
 
+/// Of sums that hold the other: what is left of a length by rounding is none.
 fn minus(a: Total, b: Total) -> Total {
-    (a.0.minus(b.0), a.1 - b.1)
+    let length_m = a.1 - b.1;
+    (a.0.minus(b.0), if length_m < 1e-6 { 0.0 } else { length_m })
 }
 
 impl Totals {

@@ -1,6 +1,6 @@
 //! A long profile on paper, with the table under it.
 
-use super::Profile;
+use super::{Profile, Ring};
 use crate::{
     drawing::{Anchor, BLACK, BROWN, DANGER, Drawing, GREY, colour, pen, spread, usual_scale},
     section::{footer, label},
@@ -8,8 +8,16 @@ use crate::{
 
 const LEFT_MM: f64 = 36.0;
 const ROW_MM: f64 = 11.0;
-/// Above the drawing: the title and the names of crossing pipes, written upwards.
+/// Above the drawing, at least: the title and the names of crossing pipes, written upwards.
 const LABELS_MM: f64 = 46.0;
+/// Of that, what stands over and under the names.
+const AROUND_NAMES_MM: f64 = 20.0;
+const NAME_MM: f64 = 2.0;
+
+/// About as long as a name is written: a Chinese character is as wide as high, others are a little wider than half.
+fn written_mm(name: &str) -> f64 {
+    name.chars().map(|c| if c.is_ascii() { 0.58 * NAME_MM } else { NAME_MM }).sum()
+}
 const HEADS: [&str; 7] = ["点号", "桩号 m", "地面 m", "管顶 m", "管底 m", "坡度 ‰ / 长 m", "规格"];
 
 pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f64; 2]>) -> Drawing {
@@ -20,13 +28,15 @@ pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f
     let (lo, hi) =
         heights.chain(p.rings.iter().map(|r| r.axis_m)).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), z| (l.min(z), h.max(z)));
     let (lo, hi) = ((lo - 1.0).floor(), (hi + 1.0).ceil());
+    let name = |r: &Ring| format!("{} 净{:.2}", label(&p.others[r.pipe as usize]), r.clear_m);
+    let labels_mm = p.rings.iter().map(|r| written_mm(&name(r)) + AROUND_NAMES_MM).fold(LABELS_MM, f64::max);
     // Heights that would not fit on the sheet are exaggerated less.
     let exaggeration = {
-        let room = paper.map_or(260.0, |s| (s[1] - LABELS_MM - 20.0 - ROW_MM * HEADS.len() as f64).max(20.0));
+        let room = paper.map_or(260.0, |s| (s[1] - labels_mm - 20.0 - ROW_MM * HEADS.len() as f64).max(20.0));
         exaggeration.min((room / ((hi - lo) * k)).max(1.0)).floor().max(1.0)
     };
     let tall = (hi - lo) * k * exaggeration;
-    let base = LABELS_MM + tall;
+    let base = labels_mm + tall;
     let width = LEFT_MM + length * k + 14.0;
     let height = base + 6.0 + ROW_MM * HEADS.len() as f64 + 14.0;
     let width = width.max(paper.map_or(200.0, |s| s[0].min(200.0)));
@@ -87,7 +97,7 @@ pub(super) fn draw(p: &Profile, exaggeration: f64, title: &str, paper: Option<[f
         let at = d.at(r.station_m, r.axis_m + o.section.half_height_m());
         d.line("LEADER", pen(GREY, 0.1), vec![at, [at[0], top], [place, top - 3.0]]);
         let ink = if r.clear_m < 0.0 { DANGER } else { BLACK };
-        d.turned_text(layer, ink, [place + 0.7, top - 4.0], 2.0, Anchor::Start, 90.0, format!("{} 净{:.2}", label(o), r.clear_m));
+        d.turned_text(layer, ink, [place + 0.7, top - 4.0], NAME_MM, Anchor::Start, 90.0, name(r));
     }
     table(&mut d, p, base, right);
     footer(&mut d, scale, exaggeration, p.synthetic, [width, height]);
