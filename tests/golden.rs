@@ -101,6 +101,28 @@ fn on_the_city(name: &str, actual: &std::path::Path) -> Difference {
 }
 
 /// What a planner would see, the comparison sees: the sun an hour on, one main out of hundreds gone.
+/// A still of a scene with a section shows what is in the box and nothing else of the city; without, all of it.
+#[test]
+fn a_section_in_a_scene_file_cuts_the_still() {
+    let text = std::fs::read_to_string(repository().join("scenes/01-city-day.json")).expect("a scene");
+    let mut scene: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let mut edges = |name: &str, section: serde_json::Value| {
+        scene["metadata"]["strata:section"] = section;
+        let file = scratch(name).join("scene.json");
+        std::fs::write(&file, scene.to_string()).expect("written");
+        let out = file.with_extension("png");
+        let [city, file, to] = [district(), &file, &out].map(|p| p.to_str().expect("UTF-8"));
+        strata_ok(&["shot", city, file, "--size", "320x180", "-o", to]);
+        let picture = Rgb::read(&out);
+        // Pixels that differ from their neighbour: bare ground and sky have none.
+        let edge = |x: usize, y: usize| (0..3).any(|k| picture.at(x, y)[k].abs_diff(picture.at(x + 1, y)[k]) > 12);
+        (0..180).flat_map(|y| (0..319).map(move |x| (x, y))).filter(|&(x, y)| edge(x, y)).count()
+    };
+    let whole = edges("whole-still", serde_json::Value::Null);
+    let cut = edges("cut-still", serde_json::json!({ "low_m": [-250, -250, -30], "high_m": [250, 250, 300] }));
+    assert!(cut > 50 && cut * 4 < whole, "{cut} of {whole} edges are left");
+}
+
 #[test]
 fn a_small_change_is_caught() {
     let later = drawn(district(), "03-winter-dahan", "sun-later", &["--at", "2026-01-20T12:50:00+08:00"]);

@@ -2,8 +2,11 @@
 
 use crate::sun::Sun;
 use glam::{DMat4, DVec3, Vec3};
-use strata_model::Instant;
-use strata_scene::{Mode, SectionBox};
+use strata_model::{Instant, Theme};
+use strata_scene::{Camera, Mode, Scene, SectionBox};
+
+/// China keeps one legal time.
+pub(crate) const UTC_OFFSET_H: f64 = 8.0;
 
 /// How much work a picture may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -122,6 +125,18 @@ pub struct Look {
 }
 
 impl Look {
+    /// A scene's at a moment: the same for a still, a window and a browser's canvas.
+    pub fn of(scene: &Scene, camera: &Camera, instant: Instant) -> Self {
+        Self {
+            mode: scene.mode,
+            cut_m: scene.cutaway_m.map(|v| v as f32),
+            contours: scene.contours,
+            section: scene.section(camera),
+            compare: scene.compare.map(|c| c.day()),
+            drape: scene.layers.iter().any(|l| l.theme == Theme::Parcel && l.visible),
+            ..Self::at(instant, camera.target[0], camera.target[1], UTC_OFFSET_H)
+        }
+    }
     /// The look of an instant at a place: sun, season and hour follow from it. `utc_offset_h` is the place's legal time.
     pub fn at(instant: Instant, lon_deg: f64, lat_deg: f64, utc_offset_h: f64) -> Self {
         let local_ms = instant.0 + (utc_offset_h * 3.6e6) as i64;

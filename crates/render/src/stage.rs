@@ -1,12 +1,9 @@
 //! A scene made ready for drawing: the stream of its tiles, its look and its camera, the same for a still, a window and a
 //! browser's canvas.
 
-use crate::{Look, TileHandle};
+use crate::{Look, TileHandle, look::UTC_OFFSET_H};
 use strata_model::{Instant, Theme};
 use strata_scene::{Camera, Mode, Navigator, Scene, Stream};
-
-/// China keeps one legal time.
-const UTC_OFFSET_H: f64 = 8.0;
 
 pub struct Stage {
     pub stream: Stream<TileHandle>,
@@ -36,13 +33,7 @@ impl Stage {
             }
             stream.set_visible(&layer.id, layer.visible || parcel);
         }
-        let mut look = Look::at(scene.time, camera.target[0], camera.target[1], UTC_OFFSET_H);
-        look.mode = scene.mode;
-        look.cut_m = scene.cutaway_m.map(|v| v as f32);
-        look.contours = scene.contours;
-        look.section = scene.section(&camera);
-        look.compare = scene.compare.map(|c| c.day());
-        look.drape = scene.layers.iter().any(|l| l.theme == Theme::Parcel && l.visible);
+        let mut look = Look::of(scene, &camera, scene.time);
         if let Some(b) = terrain_m {
             look.terrain_m = b;
         }

@@ -54,18 +54,13 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
         None => scene.camera(&state.anchors)?,
     };
     let instant = command.at.as_deref().map(Instant::parse).transpose().map_err(Failure::misuse)?.unwrap_or(scene.time);
-    // China keeps one legal time.
-    let mut look = Look::at(instant, camera.target[0], camera.target[1], 8.0);
+    let mut look = Look::of(&scene, &camera, instant);
     let plate = command
         .frame
         .then(|| plate::Sheet::open(command.font.as_deref(), size, plate::explains(&scene, plate::night(&look))))
         .transpose()?;
     let field = plate.as_ref().map_or(size, plate::Sheet::field_px);
     let view = camera.view(field);
-    look.mode = scene.mode;
-    look.cut_m = scene.cutaway_m.map(|v| v as f32);
-    look.contours = scene.contours;
-    look.compare = scene.compare.map(|c| c.day());
     if let Some(b) = terrain_heights(&state) {
         look.terrain_m = b;
     }
@@ -74,7 +69,6 @@ pub fn run(command: &Shot) -> Result<ExitCode, Failure> {
     let mut stream = Stream::new(BUDGET_BYTES);
     let scope = Scope::everything();
     let known: Vec<String> = state.engine.snapshot().layers(&scope).iter().map(|l| l.id.to_string()).collect();
-    look.drape = scene.layers.iter().any(|l| l.theme == Theme::Parcel && l.visible);
     // Where parcels are not shown as data they are the ground that one walks on, but a picture of the relief is of bare ground.
     let ground = |theme: Theme| theme == Theme::Parcel && !scene.contours;
     for layer in scene.layers.iter().filter(|l| (l.visible || ground(l.theme)) && known.contains(&l.id)) {
