@@ -103,6 +103,10 @@ fn a_supervisor_works_a_morning_on_the_page() {
         assert!(!seen[pair][0].is_null(), "{pair}: {seen}");
         assert_eq!(seen[pair][0], seen[pair][1], "{pair}: {seen}");
     }
+    for language in ["districts_en", "districts_zh"] {
+        let rows = seen[language].as_array().expect("rows");
+        assert!(!rows.is_empty() && rows.iter().all(|r| r[1] == r[2]), "{language}: {seen}");
+    }
     for done in [
         "maps",
         "twin",

@@ -278,6 +278,23 @@ const result = await withPage({ width: 1600, height: 900 }, async (page, errors)
   out.dark = await page.evaluate("document.documentElement.dataset.theme === 'dark'");
   await until(page, 'window.strataMap.isStyleLoaded()', LONG);
   await shot('dark-en');
+
+  // What is found by district: names in the language of the page, figures as the program gives them.
+  await by('tab-supervision').click();
+  const watch = await process_('supervision', { limit: 1000, years: 5 });
+  const figure = watch.figures.find((f) => watch.by_district.some((r) => r.title_en && r[f.id] > 0));
+  await seen(`figure-${figure.id}`);
+  await by(`figure-${figure.id}`).click();
+  await page.locator('.split button').nth(1).click();
+  const split = async (name) => {
+    const cells = await page.locator('.split tr').evaluateAll((rows) => rows.map((r) => [...r.cells].slice(0, 2).map((c) => c.innerText)));
+    const shown = Object.fromEntries(cells.map(([n, c]) => [n, Number(c.replace(/[^\d]/g, ''))]));
+    const listed = watch.by_district.filter((r) => r[figure.id] > 0).toSorted((a, b) => b[figure.id] - a[figure.id]).slice(0, 14);
+    return listed.filter((r) => r.title_en).map((r) => [r[name], shown[r[name]], r[figure.id]]);
+  };
+  out.districts_en = await split('title_en');
+  await by('language').click();
+  out.districts_zh = await split('value');
   return { errors, ...out, token_left_address: !page.url().includes(token) };
 });
 console.log(JSON.stringify(result));

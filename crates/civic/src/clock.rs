@@ -21,6 +21,11 @@ impl Calendar {
         Instant(at.0.saturating_add(i64::from(self.utc_offset_h) * 3_600_000)).day()
     }
 
+    /// The moment at which a day of the city is over.
+    pub fn end_of(&self, day: i32) -> Instant {
+        Instant((i64::from(day) + 1) * 86_400_000 - i64::from(self.utc_offset_h) * 3_600_000)
+    }
+
     pub fn works(&self, day: i32) -> bool {
         // 1970-01-01 was a Thursday.
         let weekend = matches!((day + 3).rem_euclid(7), 5 | 6);

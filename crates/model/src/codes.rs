@@ -36,7 +36,7 @@ pub struct Codes {
     numbers: HashMap<(char, String), PipeClass>,
     headers: HashMap<String, &'static str>,
     materials: HashMap<&'static str, &'static str>,
-    words: HashMap<&'static str, &'static str>,
+    material_words: HashMap<&'static str, &'static str>,
     laying: HashMap<&'static str, (&'static str, bool)>,
     laying_words: HashMap<&'static str, &'static str>,
     status: HashMap<&'static str, i64>,
@@ -78,12 +78,12 @@ pub fn codes() -> &'static Codes {
         }
         let pairs = |t: &'static str| rows(t).filter_map(|r| Some((*r.first()?, *r.get(1)?)));
         // The first name of a code is its own word.
-        let mut words = HashMap::new();
+        let mut material_words = HashMap::new();
         let mut materials = HashMap::new();
         for (name, code) in pairs(include_str!("../../../data/codes/materials.csv")) {
             materials.insert(name, code);
             materials.insert(code, code);
-            words.entry(code).or_insert(name);
+            material_words.entry(code).or_insert(name);
         }
         let (mut laying, mut laying_words) = (HashMap::new(), HashMap::new());
         for r in rows(include_str!("../../../data/codes/laying.csv")) {
@@ -108,7 +108,7 @@ pub fn codes() -> &'static Codes {
             let kind = if kind == "1" { PointWord::Feature } else { PointWord::Appurtenance };
             point_codes.insert((class, name), PointCode { kind, number: seq.parse().unwrap_or(0), firm: confidence == "V" });
         }
-        Codes { classes, numbers, headers, materials, words, laying, laying_words, status, points, point_codes }
+        Codes { classes, numbers, headers, materials, material_words, laying, laying_words, status, points, point_codes }
     })
 }
 
@@ -165,7 +165,7 @@ impl Codes {
     }
     /// What the record calls a material, whichever code or synonym a survey has for it: one word for one thing.
     pub fn material_word(&self, text: &str) -> Option<&'static str> {
-        self.words.get(self.material(text)?).copied()
+        self.material_words.get(self.material(text)?).copied()
     }
     /// The same of the laying.
     pub fn laying_word(&self, text: &str) -> Option<&'static str> {

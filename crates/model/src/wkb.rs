@@ -3,7 +3,7 @@
 //! A TIN is written as ISO type 1016 (TIN Z) of triangles, points repeated.
 
 use crate::{Geometry, LineString, ModelError, Point3, Polygon, Surface, SurfaceKind};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// WKB bytes, and the face kinds when the geometry is `Surfaces`.
 pub fn to_wkb(geometry: &Geometry) -> (Vec<u8>, Option<Vec<u8>>) {
@@ -111,6 +111,12 @@ struct Shape {
     m: bool,
 }
 
+impl Shape {
+    fn point_bytes(self) -> usize {
+        16 + 8 * (usize::from(self.z) + usize::from(self.m))
+    }
+}
+
 impl Reader<'_> {
     fn fault<T>(&self, reason: &'static str) -> Result<T, ModelError> {
         Err(ModelError::Wkb { offset: self.at, reason })
@@ -168,7 +174,7 @@ impl Reader<'_> {
         Ok([x, y, z])
     }
     fn points(&mut self, s: Shape) -> Result<Vec<Point3>, ModelError> {
-        let n = self.count(s, 16 + 8 * (usize::from(s.z) + usize::from(s.m)))?;
+        let n = self.count(s, s.point_bytes())?;
         if s.little && s.z && !s.m {
             // What `to_wkb` writes, and nearly all there is.
             let Some(bytes) = self.bytes.get(self.at..self.at + n * 24) else { return self.fault("it ends too early") };
@@ -178,6 +184,20 @@ impl Reader<'_> {
             return Ok(points.iter().map(|p| p.map(f64::from_le_bytes)).collect());
         }
         (0..n).map(|_| self.point(s)).collect()
+    }
+    /// The first three corners of a face; `None` where it has fewer.
+    fn triangle(&mut self, s: Shape) -> Result<Option<[Point3; 3]>, ModelError> {
+        let mut corners = None;
+        for ring in 0..self.count(s, 4)? {
+            let n = self.count(s, s.point_bytes())?;
+            for i in 0..n {
+                let p = self.point(s)?;
+                if ring == 0 && n >= 3 && i < 3 {
+                    corners.get_or_insert([p; 3])[i] = p;
+                }
+            }
+        }
+        Ok(corners)
     }
     fn polygon(&mut self, s: Shape) -> Result<Polygon, ModelError> {
         let n = self.count(s, 4)?;
@@ -209,7 +229,13 @@ impl Reader<'_> {
             4 => Geometry::MultiPoint(self.members(s, &[1], Self::point)?),
             5 => Geometry::MultiLineString(self.members(s, &[2], Self::points)?),
             6 | 15 => Geometry::MultiPolygon(self.members(s, &[3], Self::polygon)?),
-            16 => tin(self.members(s, &[17, 3], Self::polygon)?),
+            16 => {
+                let mut tin = Tin::default();
+                for corners in self.members(s, &[17, 3], Self::triangle)?.into_iter().flatten() {
+                    tin.add(corners);
+                }
+                Geometry::Tin { points: tin.points, triangles: tin.triangles }
+            }
             7 if depth < 4 => {
                 let n = self.count(s, 5)?;
                 match n {
@@ -222,24 +248,29 @@ impl Reader<'_> {
     }
 }
 
-fn tin(faces: Vec<Polygon>) -> Geometry {
-    let mut index: HashMap<[u64; 3], u32> = HashMap::with_capacity(faces.len());
-    let mut points = Vec::new();
-    let mut triangles = Vec::with_capacity(faces.len());
-    for face in &faces {
-        let ring = face.shell();
-        if ring.len() < 3 {
-            continue;
-        }
-        triangles.push([0, 1, 2].map(|k| {
-            let p = ring[k];
-            *index.entry(p.map(f64::to_bits)).or_insert_with(|| {
-                points.push(p);
-                (points.len() - 1) as u32
+/// Corners with the same numbers are one point.
+#[derive(Default)]
+struct Tin {
+    at: HashMap<[u64; 3], u32>,
+    points: Vec<Point3>,
+    triangles: Vec<[u32; 3]>,
+}
+
+impl Tin {
+    fn add(&mut self, corners: [Point3; 3]) {
+        // Neighbours in the file are mostly neighbours on the ground.
+        let before = self.triangles.last().copied().unwrap_or_default();
+        self.triangles.push(corners.map(|p| {
+            let bits = p.map(f64::to_bits);
+            if let Some(i) = before.into_iter().find(|i| self.points.get(*i as usize).is_some_and(|q| q.map(f64::to_bits) == bits)) {
+                return i;
+            }
+            *self.at.entry(bits).or_insert_with(|| {
+                self.points.push(p);
+                (self.points.len() - 1) as u32
             })
         }));
     }
-    Geometry::Tin { points, triangles }
 }
 
 #[cfg(test)]
@@ -276,6 +307,25 @@ mod tests {
                 assert!(from_wkb(&bytes[..cut], None).is_err(), "{g:?} cut at {cut}");
             }
         }
+    }
+
+    /// Other programs write faces of a TIN as polygons, with holes and with too few corners.
+    #[test]
+    fn odd_faces_of_a_tin_are_read_by_their_first_ring() {
+        let faces: [&[&[Point3]]; 4] = [
+            &[&[[0.0; 3], [9.0, 0.0, 0.0], [0.0, 9.0, 0.0], [0.0; 3]], &[[1.0, 1.0, 0.0], [2.0, 1.0, 0.0], [1.0, 2.0, 0.0]]],
+            &[&[[0.0; 3], [9.0, 0.0, 0.0]]],
+            &[],
+            &[&[[9.0, 9.0, 1.0], [0.0, 9.0, 0.0], [9.0, 0.0, 0.0]]],
+        ];
+        let mut bytes = Vec::new();
+        head(&mut bytes, 1016);
+        count(&mut bytes, faces.len());
+        for rings in faces {
+            put_polygon(&mut bytes, &Polygon::new(rings.iter().map(|r| r.to_vec()).collect()), 1003);
+        }
+        let points = vec![[0.0; 3], [9.0, 0.0, 0.0], [0.0, 9.0, 0.0], [9.0, 9.0, 1.0]];
+        assert_eq!(from_wkb(&bytes, None), Ok(Geometry::Tin { points, triangles: vec![[0, 1, 2], [3, 2, 1]] }));
     }
 
     proptest! {

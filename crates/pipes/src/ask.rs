@@ -5,7 +5,7 @@ use crate::{
     network::{Network, PointKind},
     pipe::Class,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashSet};
 use strata_engine::{AnalysisError, View};
 use strata_model::{Feature, FeatureId, Layer, Point3, Theme};
@@ -169,10 +169,20 @@ pub(crate) fn metres(v: f64) -> Value {
     if v.is_finite() { ((v * 1e3).round() / 1e3).into() } else { Value::Null }
 }
 pub(crate) fn point(at: Point3) -> Value {
-    json!({ "type": "Point", "coordinates": at.map(metres) })
+    geometry("Point", position(&at))
 }
 pub(crate) fn line(axis: &[Point3]) -> Value {
-    json!({ "type": "LineString", "coordinates": axis.iter().map(|p| p.map(metres)).collect::<Vec<_>>() })
+    geometry("LineString", axis.iter().map(position).collect())
+}
+fn position(at: &Point3) -> Value {
+    Value::Array(at.iter().map(|v| metres(*v)).collect())
+}
+fn geometry(kind: &str, coordinates: Value) -> Value {
+    let mut out = Map::new();
+    out.insert("type".into(), kind.into());
+    // Moved, where `json!` would copy each number.
+    out.insert("coordinates".into(), coordinates);
+    out.into()
 }
 
 /// A node as an answer lists it.

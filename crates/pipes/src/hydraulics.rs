@@ -12,7 +12,7 @@ use epanet::{
     epanet_error::EPANETError,
     types::{CountType, analysis::InitHydOption, link::LinkProperty, node::NodeProperty},
 };
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 #[derive(Debug, thiserror::Error)]
 pub enum HydraulicsError {
@@ -56,6 +56,46 @@ impl Solution {
     }
 }
 
+/// Nodes and links of the network in the solver's order, which is that of its text; of a long row some are asked for their
+/// names, for to ask all takes as long as to read the text.
+fn numbered(
+    project: &EPANET,
+    model: &Model,
+    net: &Network,
+    keep_node: &dyn Fn(u32) -> bool,
+    keep_link: &dyn Fn(u32) -> bool,
+) -> Result<[Vec<u32>; 2], HydraulicsError> {
+    let missing = |id: &str| HydraulicsError::Solver(format!("`{id}` does not stand where it was written"));
+    let asked = |len: usize| (0..len).filter(move |i| i % 97 == 0 || i + 8 >= len);
+    let count = |of: CountType| project.get_count(of).map(|n| n as usize);
+    let mut nodes = model.junctions(keep_node);
+    let feeding: HashMap<&str, u32> = (0..net.nodes.len() as u32)
+        .filter(|n| model.feeds(*n) && keep_node(*n))
+        .map(|n| (model.node_ids[n as usize].as_str(), n))
+        .collect();
+    for i in asked(nodes.len()) {
+        let id = project.get_node_id(i as i32 + 1)?;
+        if id != model.node_ids[nodes[i] as usize] {
+            return Err(missing(&id));
+        }
+    }
+    for i in nodes.len()..count(CountType::NodeCount)? {
+        let id = project.get_node_id(i as i32 + 1)?;
+        nodes.push(*feeding.get(id.as_str()).ok_or_else(|| missing(&id))?);
+    }
+    let links = model.in_order(net, keep_link);
+    if links.len() != count(CountType::LinkCount)? {
+        return Err(HydraulicsError::Solver("a link is missing".into()));
+    }
+    for i in asked(links.len()) {
+        let id = project.get_link_id(i as i32 + 1)?;
+        if id != model.link_ids[links[i] as usize] {
+            return Err(missing(&id));
+        }
+    }
+    Ok([nodes, links])
+}
+
 /// Solves the model with some edges shut. `extended`: over the duration that the model asks for, else its first moment.
 pub fn solve(model: &Model, net: &Network, shut: &HashSet<u32>, extended: bool) -> Result<Solution, HydraulicsError> {
     if !(0..net.nodes.len() as u32).any(|n| model.feeds(n)) {
@@ -67,10 +107,8 @@ pub fn solve(model: &Model, net: &Network, shut: &HashSet<u32>, extended: bool) 
     let keep_node = |n: u32| !gone.contains(&n) && (net.degree(n) > 0);
     let dead = |e: u32| net.edges[e as usize].ends.iter().any(|n| gone.contains(n));
     let keep_link = |e: u32| !shut.contains(&e) && !dead(e) && net.edges[e as usize].ends[0] != net.edges[e as usize].ends[1];
-    let nodes: Vec<u32> = (0..net.nodes.len() as u32).filter(|n| keep_node(*n)).collect();
     let mut out = Solution { periods: Vec::new(), unfed: unfed.into_iter().filter(|n| net.degree(*n) > 0).collect(), warnings: Vec::new() };
-    let fed_nodes = nodes.iter().filter(|n| !model.feeds(**n)).count();
-    if fed_nodes == 0 {
+    if !(0..net.nodes.len() as u32).any(|n| keep_node(n) && !model.feeds(n)) {
         return Ok(out);
     }
     let text = model.to_inp(net, &keep_node, &keep_link);
@@ -86,31 +124,7 @@ pub fn solve(model: &Model, net: &Network, shut: &HashSet<u32>, extended: bool) 
         let why: Vec<&str> = why.lines().map(str::trim).skip_while(|l| !l.contains("Error")).take(3).collect();
         HydraulicsError::Solver(format!("{} ({}): {}", e.message(), e.code, why.join(" ")))
     })?;
-    // The solver's own order of nodes and links, in ours.
-    let mut node_at = std::collections::HashMap::new();
-    nodes.iter().for_each(|n| {
-        node_at.insert(model.node_ids[*n as usize].as_str(), *n);
-    });
-    let link_at: std::collections::HashMap<&str, u32> =
-        (0..net.edges.len() as u32).filter(|e| keep_link(*e)).map(|e| (model.link_ids[e as usize].as_str(), e)).collect();
-    let count = |of: CountType| project.get_count(of);
-    let missing = |id: &str| HydraulicsError::Solver(format!("`{id}` is not in the network"));
-    let node_order: Vec<u32> = (1..=count(CountType::NodeCount)?)
-        .map(|i| {
-            project
-                .get_node_id(i)
-                .map_err(HydraulicsError::from)
-                .and_then(|id| node_at.get(id.as_str()).copied().ok_or_else(|| missing(&id)))
-        })
-        .collect::<Result<_, _>>()?;
-    let link_order: Vec<u32> = (1..=count(CountType::LinkCount)?)
-        .map(|i| {
-            project
-                .get_link_id(i)
-                .map_err(HydraulicsError::from)
-                .and_then(|id| link_at.get(id.as_str()).copied().ok_or_else(|| missing(&id)))
-        })
-        .collect::<Result<_, _>>()?;
+    let [node_order, link_order] = numbered(&project, model, net, &keep_node, &keep_link)?;
     let mut warnings = BTreeSet::new();
     project.open_h()?;
     project.init_h(InitHydOption::NoSave)?;

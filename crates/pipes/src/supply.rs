@@ -321,6 +321,21 @@ impl Model {
         out
     }
 
+    /// Junctions as the text has them, and so the solver, which numbers them before reservoirs and tanks.
+    pub(crate) fn junctions(&self, keep: &dyn Fn(u32) -> bool) -> Vec<u32> {
+        self.order[0].iter().copied().filter(|n| keep(*n) && !self.feeds(*n)).collect()
+    }
+    /// Links likewise: pipes, pumps, valves.
+    pub(crate) fn in_order(&self, net: &Network, keep: &dyn Fn(u32) -> bool) -> Vec<u32> {
+        let mut out: Vec<u32> = self.order[1].iter().copied().filter(|e| keep(*e)).collect();
+        out.sort_by_key(|e| match net.pipe(*e).kind {
+            LinkKind::Pipe => 0,
+            LinkKind::Pump => 1,
+            LinkKind::Valve => 2,
+        });
+        out
+    }
+
     fn write_inp(
         &self,
         out: &mut String,
@@ -353,7 +368,7 @@ impl Model {
             }
         }
         raw("TANKS").filter(about_kept).try_for_each(|l| writeln!(out, "{l}"))?;
-        let links = |kind: LinkKind| self.order[1].iter().copied().filter(move |e| keep_link(*e) && net.pipe(*e).kind == kind);
+        let links = |kind: LinkKind| self.order[1].iter().copied().filter(move |e| net.pipe(*e).kind == kind && keep_link(*e));
         let ends = |e: u32| net.edges[e as usize].ends.map(|n| self.node_ids[n as usize].as_str());
         out.push_str("[PIPES]\n");
         for e in links(LinkKind::Pipe) {
@@ -434,7 +449,16 @@ struct In(f64, f64);
 
 impl std::fmt::Display for In {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.1 == 1.0 { write!(f, "{}", self.0) } else { write!(f, "{:.12e}", self.0 / self.1) }
+        let v = self.0 / self.1;
+        if self.1 == 1.0 || v == 0.0 {
+            return write!(f, "{v}");
+        }
+        // A power of ten up to the 22nd is exact, and so the quotient is the number nearest to the digits: it is written, and
+        // read by the solver, in few of them.
+        match 12 - v.abs().log10().floor() as i32 {
+            k @ 0..=22 => write!(f, "{}", (v * 10f64.powi(k)).round() / 10f64.powi(k)),
+            _ => write!(f, "{v:.12e}"),
+        }
     }
 }
 
@@ -491,4 +515,24 @@ pub fn islands(model: &Model, net: &Network, shut: &dyn Fn(u32) -> bool) -> Vec<
         }
     }
     (0..net.nodes.len() as u32).filter(|n| !seen.has(*n)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::In;
+
+    /// Feet, inches and gallons of a file are kept as metres, millimetres and litres and written as the file has them.
+    #[test]
+    fn a_number_comes_back_as_the_file_has_it() {
+        for unit in [0.3048, 25.4, 3.785_411_784 / 60.0, 28.316_846_592] {
+            for n in (1..400_000).step_by(7) {
+                let file = f64::from(n) / 1000.0;
+                assert_eq!(In(file * unit, unit).to_string(), file.to_string(), "in {unit}");
+            }
+            for file in [0.0, 1e-7, 3.25e-11, 6.02e19, -12.5] {
+                let back: f64 = In(file * unit, unit).to_string().parse().expect("a number");
+                assert!((back - file).abs() <= file.abs() * 1e-12, "{back} of {file} in {unit}");
+            }
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! How long each pass of a picture took on the device, where the device can say.
 
+#[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::Gpu;
 use std::cell::RefCell;
 
 /// Passes of a picture at most: two stamps each.
 const PASSES: u32 = 12;
 
-/// Stamps of one picture. Switched off it costs nothing.
+/// Stamps of one picture. Switched off it costs nothing, and a browser never switches it on.
 #[derive(Default)]
 pub(crate) struct Clock {
     stamps: Option<Stamps>,
@@ -16,12 +17,14 @@ struct Stamps {
     set: wgpu::QuerySet,
     resolved: wgpu::Buffer,
     read: wgpu::Buffer,
+    #[cfg(not(target_arch = "wasm32"))]
     period_ns: f32,
     names: RefCell<Vec<&'static str>>,
 }
 
 impl Clock {
     /// A running clock; a stopped one where the device has no stamps (WebGL 2).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new(gpu: &Gpu) -> Self {
         if !gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Self::default();

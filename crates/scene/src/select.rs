@@ -81,6 +81,9 @@ struct Layer {
     looked: HashSet<usize>,
 }
 
+/// Lines of a picture from which on more lines make it finer and not larger to the eye.
+const LINES: f64 = 1080.0;
+
 /// The streaming state of a scene. `H` is whatever the renderer calls an uploaded tile.
 pub struct Stream<H> {
     layers: Vec<Layer>,
@@ -94,7 +97,7 @@ pub struct Stream<H> {
     budget_bytes: u64,
     beside_bytes: u64,
     frame: u64,
-    /// Pixels of error that the eye may see.
+    /// Pixels of error that the eye may see, in a picture of at most [`LINES`]: nobody looks closer at a denser screen.
     pub max_error_px: f64,
     /// Seconds of cross-fade; 0 in pictures.
     pub fade_s: f64,
@@ -441,7 +444,8 @@ impl<H: Clone> Pass<'_, H> {
         let node = &self.tree.nodes[at];
         let visible = node.bounds.in_view(self.view);
         let distance = node.bounds.distance_m(DVec3::from(self.view.eye_in_ecef)).max(0.1);
-        let error_px = node.geometric_error_m / self.view.metres_per_px(distance);
+        let dense = (f64::from(self.view.viewport_px[1]) / LINES).max(1.0);
+        let error_px = node.geometric_error_m / (self.view.metres_per_px(distance) * dense);
         // Urgency: what the eye sees before what it does not, then the larger error.
         let urgency = error_px.min(1e6) + if visible { 1e7 } else { 0.0 };
         let own = self.own(at);

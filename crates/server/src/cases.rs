@@ -76,7 +76,7 @@ pub fn list(state: &CityState, ask: &Ask) -> Result<Reply, Problem> {
     Ok(Reply::json(&json!({ "cases": all })).never_kept())
 }
 
-/// Cases whose clock has run out, the longest overdue first: of working days, or of minutes day and night.
+/// Cases whose clock has run out, the one that fell due first at the top: of working days, or of minutes day and night.
 pub(crate) fn overdue(state: &CityState, store: &Store) -> Result<Vec<Value>, Problem> {
     late(&store.cases(None, None, 100_000, 0)?, state.now())
 }
@@ -88,22 +88,21 @@ fn late(cases: &[Case], now: Instant) -> Result<Vec<Value>, Problem> {
         let d = definition(&case.definition)?;
         let clock = CaseView::of(&d, case, &calendar, now).clock;
         let titles = d.state(case.state()).map(|s| json!({ "title_zh": s.title_zh, "title_en": s.title_en }));
-        let (due, days, minutes) = match (clock.due_at, clock.minutes_left, clock.due_day, clock.days_left) {
-            (Some(at), Some(left), ..) if left < 0 => (at.to_string(), None, Some(-left)),
+        let (ran_out, due, days, minutes) = match (clock.due_at, clock.minutes_left, clock.due_day, clock.days_left) {
+            (Some(at), Some(left), ..) if left < 0 => (at, at.to_string(), None, Some(-left)),
             (_, _, Some(day), Some(left)) if left < 0 => {
-                (Instant(i64::from(day) * 86_400_000).to_string().chars().take(10).collect(), Some(-left), None)
+                let named: String = Instant(i64::from(day) * 86_400_000).to_string().chars().take(10).collect();
+                (calendar.end_of(day), named, Some(-left), None)
             }
             _ => continue,
         };
-        // A working day is a day: the list is for the eye.
-        let over = minutes.unwrap_or_default() + i64::from(days.unwrap_or_default()) * 1440;
         out.push((
-            over,
+            ran_out,
             json!({ "id": case.id, "title": case.title, "state": case.state(), "state_title": titles, "due": due,
                     "days_over": days, "minutes_over": minutes }),
         ));
     }
-    out.sort_by_key(|(over, _)| std::cmp::Reverse(*over));
+    out.sort_by_key(|(ran_out, _)| *ran_out);
     Ok(out.into_iter().map(|(_, v)| v).collect())
 }
 
@@ -411,5 +410,23 @@ mod tests {
             (&json!("2026-06-10T07:30:00Z"), &json!(42), &Value::Null)
         );
         assert!(list[0]["days_over"].as_i64().is_some_and(|n| n > 0) && list[0]["minutes_over"].is_null(), "{list:?}");
+    }
+
+    /// Over a weekend an alarm runs up more hours than an application has working days, and yet it fell due later.
+    #[test]
+    fn what_fell_due_first_stands_first() {
+        let all = definitions().expect("definitions");
+        let permit = all.iter().find(|d| d.id == "pipe-permit").expect("the permit");
+        let state = permit.states.iter().find(|s| s.clock_days.is_some_and(|n| n < 20) && !s.idle).expect("a state with a clock");
+        let alarm = all.iter().find(|d| d.steps.iter().any(|s| s.takes == Some(Takes::Alarm))).expect("alarms");
+        // A Monday morning in Changchun; the application was due on Friday, the alarm on Saturday afternoon.
+        let monday = Instant::parse("2026-06-15T00:12:00Z").expect("an instant");
+        let waiting = (1..40)
+            .map(|d| case("waiting", &permit.id, &state.id, &Instant(monday.0 - d * 86_400_000).to_string()))
+            .find(|c| late(std::slice::from_ref(c), monday).is_ok_and(|l| l.first().is_some_and(|l| l["due"] == "2026-06-12")))
+            .expect("an opening that falls due on the Friday");
+        let list = late(&[case("unheard", &alarm.id, "open", "2026-06-13T07:00:00Z"), waiting], monday).expect("a list");
+        let shown: Vec<_> = list.iter().map(|c| (c["id"].as_str(), c["days_over"].as_i64(), c["minutes_over"].as_i64())).collect();
+        assert_eq!(shown, [(Some("waiting"), Some(1), None), (Some("unheard"), None, Some(2442))]);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 use std::{ops::ControlFlow, sync::Arc};
 use strata_engine::Snapshot;
 use strata_model::{Layer, LayerId, Query, Scope, Theme};
-use strata_tiles::{Cell, Relief, TilesetPlan, body_bounds, encode_content};
+use strata_tiles::{Cell, Relief, TilesetPlan, body_bounds, encode_content, stands_out};
 
 /// A layer's plan; `None`: nothing stands in it.
 pub type KeptPlan = Arc<Option<TilesetPlan>>;
@@ -63,7 +63,7 @@ fn plan(state: &CityState, snapshot: &Snapshot, layer: &Layer, scope: &Scope) ->
     let made = state.plans.try_get_with(key, || {
         let q = Query::all(layer.id.clone(), scope.clone());
         let mut boxes = Vec::new();
-        if snapshot.count(&q)? <= MAX_BODIES {
+        if stands_out(layer.theme) && snapshot.count(&q)? <= MAX_BODIES {
             snapshot.for_each(&q, &mut |f| {
                 boxes.extend(body_bounds(layer, &f));
                 ControlFlow::Continue(())

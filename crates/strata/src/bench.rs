@@ -2,11 +2,18 @@
 
 use crate::{Failure, serve, view::Preset};
 use clap::{Args, Subcommand};
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant as Clock};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Mutex, mpsc},
+    time::Instant as Clock,
+};
 use strata_model::Scope;
 use strata_render::{FrameStats, Pace, Quality, Renderer, Stage, TileHandle};
 use strata_scene::{Flight, Scene, View};
 use strata_server::CityState;
+use strata_tiles::{TilesError, content::TileContent};
 
 #[derive(Subcommand)]
 pub enum Bench {
@@ -95,37 +102,98 @@ fn rounded(v: f64) -> f64 {
     (v * 100.0).round() / 100.0
 }
 
+type Made = (Result<Vec<u8>, String>, Option<Result<TileContent, TilesError>>);
+
+/// A tile made and read.
+fn make(state: &CityState, scope: &Scope, url: &str) -> Made {
+    let answer = strata_server::content(state, url, scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"));
+    let content = answer.as_ref().ok().filter(|b| b.starts_with(b"glTF")).map(|b| strata_tiles::decode_glb(b));
+    (answer, content)
+}
+
 impl Flown<'_> {
     /// Up to `n` of the tiles that are wanted; milliseconds that they took.
     fn fetch(&mut self, n: usize) -> f64 {
         let began = Clock::now();
         let wanted = self.stage.stream.wanted(n);
         wanted.iter().for_each(|r| self.stage.stream.started(&r.url));
-        self.requests += wanted.len() as u64;
         // Made and read by several threads, as in a window; handed over in the order of asking.
         let (state, scope) = (self.state, &self.scope);
-        let made = |url: &str| {
-            let answer = strata_server::content(state, url, scope).map(|c| c.bytes.to_vec()).map_err(|p| format!("{p:?}"));
-            let content = answer.as_ref().ok().filter(|b| b.starts_with(b"glTF")).map(|b| strata_tiles::decode_glb(b));
-            (answer, content)
-        };
         let made: Vec<_> = std::thread::scope(|s| {
-            let lanes: Vec<_> = wanted.iter().map(|r| s.spawn(move || made(&r.url))).collect();
+            let lanes: Vec<_> = wanted.iter().map(|r| s.spawn(move || make(state, scope, &r.url))).collect();
             lanes.into_iter().map(|l| l.join()).collect()
         });
         for (request, made) in wanted.iter().zip(made) {
-            let (answer, content) = made.unwrap_or_else(|_| (Err("making it failed".into()), None));
-            self.bytes += answer.as_ref().map_or(0, |b| b.len() as u64);
-            let Some(ready) = self.stage.stream.provide(&request.url, answer) else { continue };
-            match content.unwrap_or_else(|| strata_tiles::decode_glb(&ready.bytes)) {
-                Ok(content) => {
-                    let handle = self.renderer.upload(&content);
-                    self.stage.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
-                }
-                Err(e) => self.stage.stream.failed(&ready.url, e.to_string()),
-            }
+            self.take(&request.url, made.unwrap_or_else(|_| (Err("making it failed".into()), None)));
         }
         ms(began)
+    }
+    fn take(&mut self, url: &str, (answer, content): Made) {
+        self.requests += 1;
+        self.bytes += answer.as_ref().map_or(0, |b| b.len() as u64);
+        let Some(ready) = self.stage.stream.provide(url, answer) else { return };
+        match content.unwrap_or_else(|| strata_tiles::decode_glb(&ready.bytes)) {
+            Ok(content) => {
+                let handle = self.renderer.upload(&content);
+                self.stage.stream.loaded(&ready.url, handle, self.renderer.tile_bytes(handle));
+            }
+            Err(e) => self.stage.stream.failed(&ready.url, e.to_string()),
+        }
+    }
+    /// From nothing to a first picture of the ground and to one that lacks nothing, milliseconds since `began`: each tile is
+    /// taken when it comes, as a window takes it.
+    fn begin(&mut self, view: &View, began: Clock) -> Result<[f64; 2], Failure> {
+        let (state, scope) = (self.state, self.scope.clone());
+        let (ask, asked) = mpsc::channel::<String>();
+        let (tell, told) = mpsc::channel();
+        let asked = Mutex::new(asked);
+        let (asked, scope) = (&asked, &scope);
+        std::thread::scope(|s| {
+            // It goes with this closure, and the lanes end.
+            let ask = ask;
+            for _ in 0..std::thread::available_parallelism().map_or(2, usize::from).clamp(2, TILES_A_FRAME) {
+                let tell = tell.clone();
+                s.spawn(move || {
+                    loop {
+                        let next = asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+                        let Ok(url) = next else { return };
+                        let made = make(state, scope, &url);
+                        if tell.send((url, made)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(tell);
+            let (mut flying, mut first) = (0, None);
+            loop {
+                self.stage.stream.set_beside(self.renderer.target_bytes());
+                let update = self.stage.stream.update(view, 0.0);
+                update.evict.iter().for_each(|h| self.renderer.release(*h));
+                if first.is_none() && !update.draw.is_empty() {
+                    self.frame(0.0, view)?;
+                    first = Some(ms(began));
+                }
+                if update.settled && flying == 0 {
+                    self.frame(0.0, view)?;
+                    let settled = ms(began);
+                    return Ok([first.unwrap_or(settled), settled]);
+                }
+                for request in self.stage.stream.wanted(TILES_A_FRAME.saturating_sub(flying)) {
+                    self.stage.stream.started(&request.url);
+                    flying += 1;
+                    let _ = ask.send(request.url);
+                }
+                if flying == 0 || self.requests > 1_000_000 {
+                    return Err(Failure::from(anyhow::anyhow!("the first picture never came to rest")));
+                }
+                let one = told.recv().map_err(|_| Failure::from(anyhow::anyhow!("nothing comes any more")))?;
+                for (url, made) in [one].into_iter().chain(told.try_iter()) {
+                    flying -= 1;
+                    self.take(&url, made);
+                }
+            }
+        })
     }
     fn frame(&mut self, t_s: f64, view: &View) -> Result<Frame, Failure> {
         let began = Clock::now();
@@ -207,23 +275,7 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
 
     // From nothing to a picture of the ground, and to one that lacks nothing.
     let view = camera.view(size);
-    let mut first_picture_ms = None;
-    let settled_ms = loop {
-        flown.stage.stream.set_beside(flown.renderer.target_bytes());
-        let update = flown.stage.stream.update(&view, 0.0);
-        update.evict.iter().for_each(|h| flown.renderer.release(*h));
-        if first_picture_ms.is_none() && !update.draw.is_empty() {
-            flown.frame(0.0, &view)?;
-            first_picture_ms = Some(ms(began));
-        }
-        if update.settled {
-            flown.frame(0.0, &view)?;
-            break ms(began);
-        }
-        if flown.fetch(TILES_A_FRAME) == 0.0 || flown.requests > 1_000_000 {
-            return Err(Failure::from(anyhow::anyhow!("the first picture never came to rest")));
-        }
-    };
+    let [first_picture_ms, settled_ms] = flown.begin(&view, began)?;
     let (first_bytes, first_requests) = (flown.bytes, flown.requests);
     let cold = flown.fly(&flight, frames, size, 10.0)?;
     let (cold_bytes, cold_requests) = (flown.bytes - first_bytes, flown.requests - first_requests);
@@ -254,7 +306,7 @@ fn render(command: &Render, json: bool) -> Result<ExitCode, Failure> {
         "preset": format!("{:?}", Quality::from(command.preset)).to_lowercase(), "frames": frames, "exact": command.exact,
         "cpus": std::thread::available_parallelism().map_or(0, usize::from), "load_before": load_before, "load_after": load(),
         "debug_assertions": cfg!(debug_assertions),
-        "first": {"city_open_ms": rounded(open_ms), "device_ms": rounded(device_ms), "picture_ms": first_picture_ms.map(rounded),
+        "first": {"city_open_ms": rounded(open_ms), "device_ms": rounded(device_ms), "picture_ms": rounded(first_picture_ms),
             "settled_ms": rounded(settled_ms), "bytes": first_bytes, "requests": first_requests},
         "loading_flight": summary(&cold, cold_bytes, cold_requests),
         "flight": summary(&warm, warm_bytes, warm_requests),

@@ -23,4 +23,4 @@ pub use mvt::{Encoded, TileProjection, decode_mvt, encode_mvt, encode_projected}
 pub use recipe::{KeepRule, LayerRecipe, Recipe};
 pub use relief::Relief;
 pub use terrarium::{height_from_terrarium, terrarium_png};
-pub use tileset::{Cell, TilesetPlan, body_bounds};
+pub use tileset::{Cell, TilesetPlan, body_bounds, stands_out};

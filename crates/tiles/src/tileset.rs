@@ -378,6 +378,11 @@ fn rim(b: &Bounds2, n: u32) -> impl Iterator<Item = [f64; 2]> + use<> {
     })
 }
 
+/// Attributes of this theme's features raise or lower what is drawn of them; the box of any other is that of its geometry.
+pub fn stands_out(theme: Theme) -> bool {
+    matches!(theme, Theme::Building | Theme::Tree | Theme::Pipe | Theme::PipePoint)
+}
+
 /// The box of what is drawn for a feature: its geometry's, with the heights and depths its attributes give.
 /// The plan side is the geometry's own. `None` for an empty geometry. Working frame, m.
 pub fn body_bounds(layer: &Layer, feature: &Feature) -> Option<Bounds3> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Camera;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// An explicit quadtree of four levels over 4 × 4 km at Changchun.
 fn tileset() -> Vec<u8> {
@@ -128,6 +129,34 @@ fn a_missing_tile_leaves_a_coarse_city() {
     assert!(update.settled, "it must come to rest: {:?}", stream.wanted(9));
     assert!(!stream.failures().is_empty());
     assert!(!update.draw.is_empty(), "black where a fine tile is missing");
+}
+
+/// What is drawn at rest in a picture of so many lines.
+fn at_rest(lines: u32) -> BTreeSet<String> {
+    let mut stream: Stream<String> = Stream::new(u64::MAX);
+    stream.add_tileset("t", "/t/tileset.json");
+    let target = [(2.1867_f64 + 0.00035).to_degrees(), (0.7656_f64 + 0.00035).to_degrees(), 250.0];
+    let view = Camera::new(target, 2500.0, 0.0, -60.0).view([lines * 16 / 9, lines]);
+    for step in 0..200 {
+        let update = stream.update(&view, f64::from(step));
+        if update.settled {
+            return update.draw.into_iter().map(|d| d.url).collect();
+        }
+        for r in stream.wanted(8) {
+            stream.started(&r.url);
+            if let Some(ready) = stream.provide(&r.url, Ok(if r.kind == RequestKind::Tileset { tileset() } else { vec![1] })) {
+                stream.loaded(&ready.url, ready.url.clone(), 1000);
+            }
+        }
+    }
+    panic!("it never came to rest");
+}
+
+#[test]
+fn a_larger_picture_has_more_detail_and_a_denser_one_the_same() {
+    let [small, full, dense] = [270, 1080, 2160].map(at_rest);
+    assert!(small.len() < full.len(), "{small:?} {full:?}");
+    assert_eq!(full, dense);
 }
 
 /// A flight eastwards over tiles of 1000 bytes each; what shows is never let go.
