@@ -322,7 +322,7 @@ mod tests {
         head(&mut bytes, 1016);
         count(&mut bytes, faces.len());
         for rings in faces {
-            put_polygon(&mut bytes, &Polygon::new(rings.iter().map(|r| r.to_vec()).collect()), 1003);
+            put_polygon(&mut bytes, &Polygon { rings: rings.iter().map(|r| r.to_vec()).collect() }, 1003);
         }
         let points = vec![[0.0; 3], [9.0, 0.0, 0.0], [0.0, 9.0, 0.0], [9.0, 9.0, 1.0]];
         assert_eq!(from_wkb(&bytes, None), Ok(Geometry::Tin { points, triangles: vec![[0, 1, 2], [3, 2, 1]] }));
