@@ -202,7 +202,7 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
         let mean = srgb(150.0, 92.0, 76.0);
         let painted = mix(mean, mix(paint, vec3f(0.85), stroke * 0.7), max(fine, 0.25));
         d.albedo = mix(d.albedo, painted, sign);
-        d.glow += painted * sign * frame.sun_colour.w * frame.windows.z * 0.9;
+        if !daylit { d.glow += painted * sign * frame.sun_colour.w * frame.windows.z * 0.9; }
     } else if ground && f.kind == USE_RESIDENTIAL && !end_wall && (u32(bi) % 6u) == (f.seed % 5u) {
         // An entrance with a canopy.
         let door = band(x, bay * 0.5 - 0.8, bay * 0.5 + 0.8, wx) * band(y, 0.0, 2.2, wy);
@@ -233,15 +233,17 @@ fn dressed_wall(f: Feature, uv: vec2f, size: vec2f, side: u32, wx: f32, wy: f32,
     // The lintel's shade on the upper part of the glass.
     let shade = window * band(y, storey - 0.75, storey, wy) * fine;
     d.albedo *= 1.0 - 0.35 * shade;
-    // Lamps are switched by room: as many bays as two pixels are wide, so that far windows make floors and no noise. Some
-    // floors are busier than others.
-    let doubling = max(log2(2.0 * wx / bay), spread);
-    let busy = clamp(share * (0.55 + 0.9 * hash3(f.seed, u32(level), 61u)), 0.0, 1.0);
-    let lamps = mix(room(f.seed, level, bi, side, floor(doubling), busy), room(f.seed, level, bi, side, floor(doubling) + 1.0, busy), fract(doubling));
-    // Lamps too small to be resolved seem brighter than their share of the wall.
-    // What stays on in the corridors behind dark rooms keeps a big facade from a chessboard.
-    let corridor = select(0.0, 0.025, f.kind == USE_OFFICE);
-    d.glow += warmth * window * (corridor + mix(share * 0.725, lamps, floors_seen)) * frame.sun_colour.w * mix(1.5, 0.40 + 0.30 * y / storey, fine);
+    if !daylit {
+        // Lamps are switched by room: as many bays as two pixels are wide, so that far windows make floors and no noise. Some
+        // floors are busier than others.
+        let doubling = max(log2(2.0 * wx / bay), spread);
+        let busy = clamp(share * (0.55 + 0.9 * hash3(f.seed, u32(level), 61u)), 0.0, 1.0);
+        let lamps = mix(room(f.seed, level, bi, side, floor(doubling), busy), room(f.seed, level, bi, side, floor(doubling) + 1.0, busy), fract(doubling));
+        // Lamps too small to be resolved seem brighter than their share of the wall.
+        // What stays on in the corridors behind dark rooms keeps a big facade from a chessboard.
+        let corridor = select(0.0, 0.025, f.kind == USE_OFFICE);
+        d.glow += warmth * window * (corridor + mix(share * 0.725, lamps, floors_seen)) * frame.sun_colour.w * mix(1.5, 0.40 + 0.30 * y / storey, fine);
+    }
 
     // Foot, eaves and corners hold less sky; where occlusion is drawn it says so itself.
     d.ao = mix(mix(0.62, 0.92, frame.eye.w), 1.0, smoothstep(0.0, 3.2, uv.y)) * mix(mix(0.85, 1.0, frame.eye.w), 1.0, smoothstep(0.0, 1.0, tall - uv.y));
@@ -274,16 +276,18 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         // Low rays meet the houses across the street, not the sky.
         var seen = mix(sky_towards(mirrored) * 0.42, sky_towards(mirrored), smoothstep(-0.05, 0.30, mirrored.z));
         // At night the panes hold the lit town around them.
-        seen += street_light() * 0.085 * exp(-abs(mirrored.z) * 2.5);
+        if !daylit { seen += street_light() * 0.085 * exp(-abs(mirrored.z) * 2.5); }
         c += seen * strength * d.glass * mix(0.6, 1.0, d.ao);
         let glint = pow(max(dot(mirrored, frame.sun.xyz), 0.0), 220.0);
         c += frame.sun_colour.rgb * glint * d.glass * 0.7 * in_sun;
     }
     c *= crease(distance, min(v.uv.x, size.x - v.uv.x), wx);
     // Street light washes the foot of the walls at night, and some of it reaches far up.
-    let up = max(v.uv.y, 0.0);
-    c += d.albedo * street_light() * (0.22 * exp(-up / 6.0) + 0.05 * exp(-up / 40.0));
-    c += d.glow;
+    if !daylit {
+        let up = max(v.uv.y, 0.0);
+        c += d.albedo * street_light() * (0.22 * exp(-up / 6.0) + 0.05 * exp(-up / 40.0));
+        c += d.glow;
+    }
     brightened(diffuse, c);
     return hatched(matter(c, n, v.pos, f, v.clip.xy), n, v.pos, v.clip.xy);
 }
@@ -311,7 +315,8 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
 
 @fragment fn fs_roof(v: Vertex) -> @location(0) vec4f {
     let w = max(max(fwidth(v.uv.x), fwidth(v.uv.y)), 1e-4);
-    let wz = max(fwidth(v.plan.z), 1e-4);
+    let plan = plan_of(v);
+    let wz = max(fwidth(plan.z), 1e-4);
     let f = feature_of(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
     let n = normalize(v.normal);
@@ -326,7 +331,7 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
         c = select(srgb(98.0, 102.0, 108.0), srgb(146.0, 86.0, 68.0), r < 0.55);
         if f.kind == USE_INDUSTRIAL { c = select(srgb(112.0, 134.0, 156.0), srgb(158.0, 160.0, 160.0), r < 0.5); }
         else if r > 0.85 { c = srgb(92.0, 116.0, 106.0); }
-        let row = fract(v.plan.z / 0.32);
+        let row = fract(plan.z / 0.32);
         let rows = mix(0.5, band(row, 0.0, 0.5, wz / 0.32), clamp(0.32 / wz * 0.5 - 1.0, 0.0, 1.0));
         c *= 0.90 + 0.16 * rows;
         c *= 0.92 + 0.16 * noise(v.uv.xy * 0.6);
@@ -360,9 +365,11 @@ fn wall_pixel(v: Vertex, f: Feature, size: vec2f, wx: f32, wy: f32) -> vec4f {
     }
     // Snow lies on what looks up.
     // It slides down a pitch and bares it in streaks along the fall, under the ridge first.
-    let lying = noise(v.uv.xy * select(vec2f(0.16), vec2f(0.9, 0.11), n.z < 0.97));
-    let snow = frame.terrain.w * smoothstep(0.35, 0.8, n.z) * smoothstep(0.24, 0.52, lying + 0.24);
-    c = mix(c, vec3f(0.80, 0.83, 0.88), min(snow * 1.15, 0.92));
+    if !snowless {
+        let lying = noise(v.uv.xy * select(vec2f(0.16), vec2f(0.9, 0.11), n.z < 0.97));
+        let snow = frame.terrain.w * smoothstep(0.35, 0.8, n.z) * smoothstep(0.24, 0.52, lying + 0.24);
+        c = mix(c, vec3f(0.80, 0.83, 0.88), min(snow * 1.15, 0.92));
+    }
     c = lit(c, n, v.pos, ao) * crease(distance, edge, w);
     return hatched(matter(c, n, v.pos, f, v.clip.xy), n, v.pos, v.clip.xy);
 }

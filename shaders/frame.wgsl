@@ -51,6 +51,15 @@ override shadow_taps: i32 = 3;
 // Nothing of what is drawn is taken away: no fade, no cut, no section, no comparison. A shader that never discards lets the
 // device test depth before it dresses a pixel.
 override whole: bool = false;
+// What a picture does not have is left out of its shaders likewise: an adapter that draws eight pixels at once goes both ways
+// of every branch.
+// Whole, above the ground, and nothing of the tile is chosen, hovered or coloured by a live state.
+override plain: bool = false;
+// No lamp burns.
+override daylit: bool = false;
+override snowless: bool = false;
+// Neither contours nor land use is drawn as data.
+override unmapped: bool = false;
 
 const MODE_SURFACE: i32 = 0;
 const MODE_XRAY: i32 = 1;
@@ -75,9 +84,11 @@ struct Feature {
 var<private> zero: i32 = 0;
 
 fn mode() -> i32 {
+    if plain { return MODE_SURFACE; }
     return frame.time.w + zero;
 }
 fn comparing() -> bool {
+    if whole { return false; }
     return frame.time.z + zero == 1;
 }
 fn shielded(v: f32) -> f32 {
@@ -191,7 +202,12 @@ fn sky_towards(d: vec3f) -> vec3f {
     let t = 1.0 - exp(-max(d.z, 0.0) * 5.5);
     var c = mix(frame.horizon.rgb, frame.zenith.rgb, t);
     let toward = max(dot(d, frame.sun.xyz), 0.0);
-    c += frame.sun_colour.rgb * (pow(toward, 6.0) * 0.06 + pow(toward, 40.0) * 0.10) * (1.0 - t * 0.5);
+    // Its sixth and its fortieth power.
+    let two = toward * toward;
+    let four = two * two;
+    let eight = four * four;
+    let sixteen = eight * eight;
+    c += frame.sun_colour.rgb * (four * two * 0.06 + sixteen * sixteen * eight * 0.10) * (1.0 - t * 0.5);
     return c;
 }
 fn ambient_at(n: vec3f) -> vec3f {
@@ -206,6 +222,7 @@ var<private> in_sun: f32 = 0.0;
 
 // Of the lamps along the streets, by night.
 fn street_light() -> vec3f {
+    if daylit { return vec3f(0.0); }
     return srgb(255.0, 190.0, 120.0) * frame.ambient.w;
 }
 
@@ -248,6 +265,7 @@ fn in_cut(pos: vec3f) -> bool {
 
 // What the section box takes.
 fn cut_off(pos: vec3f) -> bool {
+    if whole { return false; }
     let on = shielded(frame.section_on.x);
     if on < 0.5 { return false; }
     let q = abs((frame.section * vec4f(pos, 1.0)).xyz);
@@ -255,6 +273,7 @@ fn cut_off(pos: vec3f) -> bool {
 }
 // Where a section opens a body its inner faces stand for the cut: paper with a hatch.
 fn hatched(c: vec4f, n: vec3f, pos: vec3f, px: vec2f) -> vec4f {
+    if whole { return c; }
     if shielded(frame.section_on.x) < 0.5 || dot(n, pos) <= 0.0 { return c; }
     let line = band(fract((px.x + px.y) / 9.0), 0.0, 0.22, 0.12);
     return vec4f(mix(srgb(226.0, 217.0, 200.0), srgb(120.0, 96.0, 72.0), line), 0.0);
@@ -269,6 +288,7 @@ fn underground() -> vec3f {
 
 // The last word on matter: mode, compare, selection, fog, tone. Alpha is the share that ambient occlusion may take; data has none.
 fn matter(colour: vec3f, n: vec3f, pos: vec3f, f: Feature, px: vec2f) -> vec4f {
+    if plain { return vec4f(toned(fogged(colour, pos)), from_sky); }
     var c = colour;
     if mode() == MODE_XRAY {
         let shade = 0.75 + 0.25 * max(dot(n, normalize(frame.sun.xyz + vec3f(0.0, 0.0, 0.6))), 0.0);
@@ -314,6 +334,7 @@ fn chosen(colour: vec3f, n: vec3f, pos: vec3f, f: Feature) -> vec3f {
 }
 // A tile that comes takes the pixels that the one it replaces gives up: fade 0..1 comes, −1..0 leaves.
 fn faded(px: vec2f) -> bool {
+    if whole { return false; }
     let fade = shielded(draw.params.z);
     if fade >= 1.0 { return false; }
     let d = door(px);

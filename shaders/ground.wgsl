@@ -4,20 +4,28 @@ fn bare(row: u32) -> Feature {
     return feature_of(row);
 }
 
+const SNOW = vec3f(0.74, 0.77, 0.82);
+// Share of the ground that snow lies on; `more` of it where nobody walks.
+fn snow_on(plan: vec3f, more: f32) -> f32 {
+    if snowless { return 0.0; }
+    return frame.terrain.w * smoothstep(0.30, 0.62, fbm(plan.xy / 30.0) + more);
+}
+
 @fragment fn fs_terrain(v: Vertex) -> @location(0) vec4f {
-    let wz = max(fwidth(v.plan.z), 1e-4);
+    let plan = plan_of(v);
+    let wz = max(fwidth(plan.z), 1e-4);
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
     let n = normalize(v.normal);
     // Five muted tints over the heights of the data.
-    let t = clamp((v.plan.z - frame.terrain.x) / max(frame.terrain.y - frame.terrain.x, 1.0), 0.0, 1.0) * 4.0;
+    let t = clamp((plan.z - frame.terrain.x) / max(frame.terrain.y - frame.terrain.x, 1.0), 0.0, 1.0) * 4.0;
     let tints = array<vec3f, 5>(srgb(150.0, 160.0, 132.0), srgb(168.0, 170.0, 142.0), srgb(184.0, 178.0, 150.0), srgb(176.0, 166.0, 138.0), srgb(158.0, 150.0, 128.0));
     let i = u32(min(t, 3.999));
     var c = mix(tints[i], tints[i + 1u], fract(min(t, 3.999)));
     // Yards and paving: a city's ground is no lawn.
-    c = mix(c, srgb(190.0, 184.0, 172.0), 0.55 * smoothstep(0.35, 0.65, fbm(v.plan.xy / 90.0)));
-    c *= 0.90 + 0.20 * fbm(v.plan.xy / 14.0);
-    if shielded(frame.terrain.z) > 0.5 {
+    c = mix(c, srgb(190.0, 184.0, 172.0), 0.55 * smoothstep(0.35, 0.65, fbm(plan.xy / 90.0)));
+    c *= 0.90 + 0.20 * fbm(plan.xy / 14.0);
+    if !unmapped && shielded(frame.terrain.z) > 0.5 {
         // A picture of the relief: clear tints of the height, no yards.
         let clear = array<vec3f, 5>(srgb(122.0, 158.0, 118.0), srgb(172.0, 190.0, 134.0), srgb(222.0, 208.0, 152.0), srgb(200.0, 164.0, 116.0), srgb(168.0, 128.0, 100.0));
         c = mix(clear[i], clear[i + 1u], fract(min(t, 3.999)));
@@ -25,13 +33,12 @@ fn bare(row: u32) -> Feature {
         let relief = 0.55 * max(dot(n, normalize(vec3f(-0.6, 0.6, 0.6))), 0.0) + 0.25 * max(dot(n, normalize(vec3f(0.7, 0.5, 0.5))), 0.0) + 0.2 * n.z;
         c *= 0.45 + 0.75 * relief;
         // Of the city's datum, not of the ellipsoid.
-        let z = v.plan.z - frame.cut_lo.w;
+        let z = plan.z - frame.cut_lo.w;
         let line = band(abs(fract(z / 5.0 + 0.5) - 0.5) * 5.0, -1.0, wz * 0.6, wz);
         let bold = band(abs(fract(z / 25.0 + 0.5) - 0.5) * 25.0, -1.0, wz * 1.2, wz);
         c = mix(c, srgb(112.0, 92.0, 70.0), max(line * 0.55 * clamp(2.5 / wz - 0.5, 0.0, 1.0), bold * 0.85));
     }
-    let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.12);
-    c = mix(c, vec3f(0.74, 0.77, 0.82), snow * 0.75);
+    c = mix(c, SNOW, snow_on(plan, 0.12) * 0.75);
     return matter(lit(c, n, v.pos, 1.0) + c * street_light() * 0.018, n, v.pos, f, v.clip.xy);
 }
 
@@ -41,6 +48,7 @@ fn bare(row: u32) -> Feature {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
     let n = normalize(v.normal);
+    let plan = plan_of(v);
     // Width and set-back at the start; length, set-back at the end and lanes: see `crossings.rs`.
     let first = u32(v.uv.z + 0.5);
     let second = u32(v.uv.w + 0.5);
@@ -54,7 +62,7 @@ fn bare(row: u32) -> Feature {
     let at_start = set_back.x > 0.0 && (set_back.y == 0.0 || from_end.x < from_end.y);
     let junction = select(select(1e4, from_end.y, set_back.y > 0.0), from_end.x, at_start);
     let inbound = select(1.0, -1.0, at_start);
-    var c = srgb(104.0, 104.0, 106.0) * (0.92 + 0.16 * noise(v.plan.xy * 0.8)) * (0.94 + 0.12 * fbm(v.plan.xy / 25.0));
+    var c = srgb(104.0, 104.0, 106.0) * (0.92 + 0.16 * noise(plan.xy * 0.8)) * (0.94 + 0.12 * fbm(plan.xy / 25.0));
     // Wheel tracks are a little darker than the middle of a lane.
     let lane = v.uv.z / lanes;
     let in_lane = abs(fract((across + half) / lane) - 0.5);
@@ -67,7 +75,7 @@ fn bare(row: u32) -> Feature {
     let tile = 0.95 + 0.07 * step(0.5, fract(v.uv.y / 1.2)) * clamp(1.0 - wy, 0.0, 1.0);
     c = mix(c, srgb(176.0, 170.0, 160.0) * tile, walk);
     c = mix(c, srgb(206.0, 202.0, 196.0), kerb * 0.8);
-    let paint = srgb(222.0, 222.0, 216.0) * (0.8 + 0.2 * noise(v.plan.xy * 2.0));
+    let paint = srgb(222.0, 222.0, 216.0) * (0.8 + 0.2 * noise(plan.xy * 2.0));
     let drive = half - min(2.2, half * 0.22);
     // Nothing is painted in the middle of a crossing, nor where people cross.
     let zebra_from = 1.0;
@@ -97,18 +105,20 @@ fn bare(row: u32) -> Feature {
     let coming = band(across * inbound, 0.3, drive - 0.4, wx);
     c = mix(c, paint, band(junction, stop, stop + 0.4, wy) * coming);
     // Lamps stand along the street: pools of light at night.
-    let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
     var light = lit(c, n, v.pos, 0.95);
-    let diffuse = light;
-    light += c * street_light() * (0.06 + 0.62 * pool);
-    brightened(diffuse, light);
+    if !daylit {
+        let pool = exp(-pow(abs(fract(v.uv.y / 32.0) - 0.5) * 32.0 / 9.0, 2.0)) * exp(-pow((half - abs(across)) / 8.0, 2.0));
+        let diffuse = light;
+        light += c * street_light() * (0.06 + 0.62 * pool);
+        brightened(diffuse, light);
+    }
     return matter(light, n, v.pos, f, v.clip.xy);
 }
 
 @fragment fn fs_water(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
-    let p = v.plan.xy;
+    let p = plan_of(v).xy;
     let near = clamp(60.0 / max(length(v.pos), 1.0), 0.02, 1.0);
     let slope = vec2f(noise(p * 0.35 + vec2f(frame.misc.x * 0.3, 0.0)) - 0.5, noise(p * 0.35 + vec2f(31.0, frame.misc.x * 0.2)) - 0.5) * (0.03 + 0.10 * near)
               + vec2f(noise(p / 9.0) - 0.5, noise(p / 9.0 + 77.0) - 0.5) * 0.03;
@@ -130,27 +140,27 @@ fn bare(row: u32) -> Feature {
 @fragment fn fs_parcel(v: Vertex) -> @location(0) vec4f {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
-    if shielded(draw.world.w) < 0.5 {
+    if unmapped || shielded(draw.world.w) < 0.5 {
         // As ground: the same parcels as one would see them, by what they are used for.
         let n = normalize(v.normal);
-        let g = fbm(v.plan.xy / 11.0);
+        let plan = plan_of(v);
+        let g = fbm(plan.xy / 11.0);
         let swatch = f.colour.rgb;
         let green = swatch.g > 0.75 && swatch.r < 0.75 && swatch.b < 0.75;
         let wood = swatch.g > swatch.r && swatch.g > swatch.b && swatch.r < 0.5;
         var c = srgb(186.0, 180.0, 168.0);
         if green || wood {
-            c = mix(srgb(96.0, 124.0, 70.0), srgb(138.0, 152.0, 92.0), fbm(v.plan.xy / 23.0));
+            c = mix(srgb(96.0, 124.0, 70.0), srgb(138.0, 152.0, 92.0), fbm(plan.xy / 23.0));
             c = mix(c, srgb(170.0, 160.0, 138.0), (1.0 - frame.misc.y) * 0.7);
         } else if swatch.r > 0.95 && swatch.g > 0.95 && swatch.b < 0.4 {
             // Yards of homes: lawns and paths.
-            c = mix(srgb(142.0, 150.0, 108.0), srgb(188.0, 180.0, 164.0), smoothstep(0.42, 0.56, fbm(v.plan.xy / 17.0)));
+            c = mix(srgb(142.0, 150.0, 108.0), srgb(188.0, 180.0, 164.0), smoothstep(0.42, 0.56, fbm(plan.xy / 17.0)));
             c = mix(c, srgb(176.0, 168.0, 150.0), (1.0 - frame.misc.y) * 0.6);
         } else if swatch.r < 0.78 && swatch.r > 0.5 && swatch.g < 0.7 {
             c = srgb(164.0, 160.0, 154.0);
         }
         c *= 0.88 + 0.24 * g;
-        let snow = frame.terrain.w * smoothstep(0.30, 0.62, fbm(v.plan.xy / 30.0) + 0.16);
-        c = mix(c, vec3f(0.74, 0.77, 0.82), snow * 0.8);
+        c = mix(c, SNOW, snow_on(plan, 0.16) * 0.8);
         return matter(lit(c, n, v.pos, 1.0) + c * street_light() * 0.02, n, v.pos, f, v.clip.xy);
     }
     let paper = vec3f(242.0, 239.0, 232.0) / 255.0;
@@ -167,6 +177,7 @@ fn bare(row: u32) -> Feature {
     let f = bare(v.row);
     if unseen(v.pos, f, v.clip.xy) { discard; }
     let n = normalize(v.normal);
+    let plan = plan_of(v);
     let r = hash3(f.seed, 5u, 1u);
     var leaf = mix(srgb(78.0, 108.0, 58.0), srgb(112.0, 138.0, 74.0), r);
     if f.kind == 2u { leaf = mix(srgb(52.0, 84.0, 58.0), srgb(66.0, 98.0, 66.0), r); }
@@ -174,7 +185,7 @@ fn bare(row: u32) -> Feature {
     if !whole && winter > 0.5 {
         // Bare crowns: boughs and twigs as the ridges of noise, a thin veil where they are under a pixel.
         let w = length(v.pos) * frame.misc.z;
-        let q = vec2f(v.plan.x + v.plan.y * 0.7, v.plan.z * 0.55 + v.plan.y * 0.3) * 1.1 + f32(f.seed & 63u);
+        let q = vec2f(plan.x + plan.y * 0.7, plan.z * 0.55 + plan.y * 0.3) * 1.1 + f32(f.seed & 63u);
         let bough = abs(noise(q) * 2.0 - 1.0);
         let twig = abs(noise(q * 2.7 + 19.0) * 2.0 - 1.0);
         let near = clamp(0.5 - w * 4.0, 0.0, 0.5) * 2.0;
@@ -183,7 +194,7 @@ fn bare(row: u32) -> Feature {
         if !select(veil, drawn, door(v.clip.yx) < near) { discard; }
     }
     leaf = mix(leaf, srgb(142.0, 128.0, 114.0), winter);
-    leaf *= 0.82 + 0.30 * noise(v.plan.xy * 1.4 + v.plan.z);
+    leaf *= 0.82 + 0.30 * noise(plan.xy * 1.4 + plan.z);
     return matter(lit(leaf, n, v.pos, 0.75 + 0.25 * n.z) + leaf * street_light() * 0.05, n, v.pos, f, v.clip.xy);
 }
 
@@ -206,7 +217,7 @@ struct SkyVertex {
 fn beyond(d: vec3f) -> vec3f {
     let far = max(frame.eye.z, 20.0) / max(-d.z, 1e-4);
     let p = d.xy * far;
-    var land = mix(srgb(186.0, 184.0, 166.0), vec3f(0.74, 0.77, 0.82), frame.terrain.w * 0.8);
+    var land = mix(srgb(186.0, 184.0, 166.0), SNOW, frame.terrain.w * 0.8);
     if frame.forward.w < 8.0 {
         let turn = vec2f(cos(frame.forward.w), sin(frame.forward.w));
         let plan = vec2f(frame.right.w + p.x * turn.x + p.y * turn.y, frame.up.w - p.x * turn.y + p.y * turn.x);

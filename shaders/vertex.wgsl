@@ -15,8 +15,15 @@ struct Vertex {
     @location(0) pos: vec3f,          // east, north, up from the eye
     @location(1) normal: vec3f,
     @location(2) uv: vec4f,
-    @location(3) plan: vec3f,         // city-wide plan metres for noise, height above the ellipsoid
-    @location(4) @interpolate(flat) row: u32,
+    @location(3) @interpolate(flat) row: u32,
+}
+
+// City-wide plan metres for noise, and the height above the ellipsoid. Worked out anew: what is handed from corner to corner
+// costs a software adapter more.
+fn plan_of(v: Vertex) -> vec3f {
+    let m = draw.enu_from_tile;
+    let d = v.pos - m[3].xyz;
+    return vec3f(draw.world.xy, draw.params.w) + vec3f(dot(m[0].xyz, d), dot(m[1].xyz, d), dot(m[2].xyz, d));
 }
 
 fn rotated(v: vec3f, q: vec4f) -> vec3f {
@@ -58,7 +65,6 @@ fn placed(v: VertexIn) -> Vertex {
         let px_m = max(dot(out.pos, frame.forward.xyz), frame.misc.w) * frame.misc.z;
         out.pos += out.normal * max(px_m * select(2.0, 0.5, role == ROLE_BORDER) - v.uv.z * 0.5, 0.0);
     }
-    out.plan = vec3f(draw.world.xy + p.xy, draw.params.w + p.z);
     out.clip = frame.clip * vec4f(out.pos, 1.0);
     // With reversed infinite depth z is a constant: a factor moves the surface along the ray.
     out.clip.z *= 1.0 + draw.world.z + select(0.0, 0.0003 * v.uv.w, role == ROLE_LINE);

@@ -34,6 +34,12 @@ impl Sphere {
         };
         Self { centre, radius: p.instances.iter().map(radius).fold(0.0, f32::max) }
     }
+    /// Around all of them; none has none.
+    pub fn over(spheres: &[Self]) -> Option<Self> {
+        let centre = spheres.iter().map(|s| s.centre).sum::<Vec3>() / spheres.len().max(1) as f32;
+        let radius = spheres.iter().map(|s| s.centre.distance(centre) + s.radius).reduce(f32::max)?;
+        Some(Self { centre, radius })
+    }
     pub fn moved(&self, to: &Mat4) -> Self {
         Self { centre: to.transform_point3(self.centre), radius: self.radius }
     }

@@ -6,7 +6,7 @@ use crate::{
     features::WIDTH,
     grain::Grain,
     occlusion::Occlusion,
-    pipelines::Pipelines,
+    pipelines::{Pipelines, Spared},
     pit::{ceiling, pit},
     shadow::{Cascade, Shadows},
     tile::{Mesh, Tile, under},
@@ -77,7 +77,8 @@ impl Renderer {
         }
         let written = self.uniforms.write(&self.gpu, &self.pipelines, &frames, &draws);
         let mut stats = FrameStats { gpu_bytes: self.gpu_bytes(), uniforms_written: written + written_over, ..Default::default() };
-        let listed = Listed { stage: pit.map(|_| list.len().saturating_sub(1)), list, spheres };
+        let opened = look.mode == Mode::Cutaway;
+        let listed = Listed { stage: pit.map(|_| list.len().saturating_sub(1)), list, spheres, opened };
         let (beneath, above) = listed.seen(view, look);
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         self.clock.begin();
@@ -87,6 +88,12 @@ impl Renderer {
             self.metres_pass(&mut encoder, o, &listed, &above, look, &mut stats);
         }
         let shade = occlusion.and_then(|o| o.shade.as_ref()).filter(|_| shading);
+        let spared = Spared {
+            daylit: look.light().night <= 0.0,
+            snowless: look.snow <= 0.0,
+            unmapped: !look.contours && !look.drape,
+            ..Default::default()
+        };
         let finished = self.drawn().colour.create_view(&Default::default());
         let picture = shade.map_or(&finished, |s| &s.unshaded);
         {
@@ -94,11 +101,11 @@ impl Renderer {
             pass.set_bind_group(3, &self.shadow_group, &[]);
             let stage = if look.mode == Mode::Below { &self.pipelines.ceiling } else { &self.pipelines.earth };
             for k in above {
-                pass.set_pipeline(if Some(k) == listed.stage {
-                    stage
+                if Some(k) == listed.stage {
+                    pass.set_pipeline(stage);
                 } else {
-                    self.pipelines.matter(listed.list[k].1.role, listed.whole(k, look))
-                });
+                    pass.set_pipeline(&self.pipelines.matter(listed.list[k].1.role, listed.spared(k, look, spared)));
+                }
                 listed.submit(&mut pass, k, &self.uniforms.draw_group, &mut stats);
             }
             if let Some((tile, ..)) = listed.list.first() {
@@ -113,7 +120,7 @@ impl Renderer {
             let mut pass = self.picture_pass(&mut encoder, "beneath", picture, false, true);
             pass.set_bind_group(3, &self.shadow_group, &[]);
             for k in beneath {
-                pass.set_pipeline(self.pipelines.matter(listed.list[k].1.role, listed.whole(k, look)));
+                pass.set_pipeline(&self.pipelines.matter(listed.list[k].1.role, listed.spared(k, look, spared)));
                 listed.submit(&mut pass, k, &self.uniforms.draw_group, &mut stats);
             }
         }
@@ -186,7 +193,6 @@ impl Renderer {
                 pass.set_pipeline(&self.pipelines.wipe);
                 pass.draw(0..3, 0..1);
             }
-            pass.set_pipeline(&self.pipelines.shadow);
             pass.set_bind_group(0, &self.uniforms.frame_group, &[((i as u64 + 1) * FRAME_STRIDE) as u32]);
             // A trunk's shadow is thinner than a texel of the far cascades, a crown's no wider than two.
             let fine = |m: &Mesh| match m.role {
@@ -199,7 +205,13 @@ impl Renderer {
                 let (_, m, fade) = &listed.list[*k];
                 casts(m.role) && *fade >= 0.0 && Some(*k) != listed.stage && fine(m) && listed.spheres[*k].in_cascade(cascade)
             };
-            listed.submit_runs(&mut pass, (0..listed.list.len()).filter(falls), &self.uniforms.draw_group, stats);
+            // What the cut-away opens shows its far sides to the sun.
+            let one_sided = |k: &usize| listed.list[*k].1.one_sided && !listed.opened;
+            for closed in [false, true] {
+                pass.set_pipeline(&self.pipelines.shadow[usize::from(closed)]);
+                let casting = (0..listed.list.len()).filter(falls).filter(|k| one_sided(k) == closed);
+                listed.submit_runs(&mut pass, casting, &self.uniforms.draw_group, stats);
+            }
         }
     }
 
@@ -313,6 +325,8 @@ struct Listed<'t> {
     spheres: Vec<Sphere>,
     /// The number of the excavation or the grid overhead.
     stage: Option<usize>,
+    /// A cut-away opens bodies.
+    opened: bool,
 }
 
 impl Listed<'_> {
@@ -342,6 +356,12 @@ impl Listed<'_> {
         // Bare crowns are twigs with air between.
         let bare = mesh.role == Role::TreeCrown && look.leaves <= 0.5;
         *fade >= 1.0 && !cut && !bare
+    }
+    /// `by_look`: what nothing in this picture needs.
+    fn spared(&self, k: usize, look: &Look, by_look: Spared) -> Spared {
+        let whole = self.whole(k, look);
+        let plain = whole && look.mode == Mode::Surface && !self.list[k].0.marked;
+        Spared { whole, plain, one_sided: whole && self.list[k].1.one_sided, ..by_look }
     }
     fn submit(&self, pass: &mut wgpu::RenderPass<'_>, k: usize, draws: &wgpu::BindGroup, stats: &mut FrameStats) {
         self.submit_run(pass, k, self.list[k].1.index_count, draws, stats);

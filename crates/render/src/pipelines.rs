@@ -1,6 +1,9 @@
 //! Shader module, layouts and pipelines. All shaders are one module: the files of `shaders/`, put together.
 
-use std::cell::LazyCell;
+use std::{
+    cell::{LazyCell, RefCell},
+    collections::BTreeMap,
+};
 use strata_tiles::content::Role;
 
 pub const SHADERS: &str = concat!(
@@ -29,12 +32,44 @@ const BUFFERS: [Option<wgpu::VertexBufferLayout<'_>>; 2] = [
     Some(wgpu::VertexBufferLayout { array_stride: INSTANCE_BYTES, step_mode: wgpu::VertexStepMode::Instance, attributes: &INSTANCE }),
 ];
 
+/// What a picture or a mesh does not have, so that its shader leaves it out; `shaders/frame.wgsl` says what each means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spared {
+    pub whole: bool,
+    pub plain: bool,
+    pub daylit: bool,
+    pub snowless: bool,
+    pub unmapped: bool,
+    /// Of closed bodies the far sides, which the near ones hide; no shader knows of it.
+    pub one_sided: bool,
+}
+
+impl Spared {
+    /// Without what this shader does not ask for, and only where it is plain: fewer are made.
+    fn asked_by(self, entry: &str) -> Self {
+        let data = matches!(entry, "fs_pipe" | "fs_well" | "fs_line" | "fs_border");
+        Self {
+            daylit: self.plain && self.daylit && !data,
+            snowless: self.plain && self.snowless && matches!(entry, "fs_terrain" | "fs_parcel" | "fs_roof"),
+            unmapped: self.plain && self.unmapped && matches!(entry, "fs_terrain" | "fs_parcel"),
+            ..self
+        }
+    }
+    fn constants(self) -> [(&'static str, f64); 5] {
+        [("whole", self.whole), ("plain", self.plain), ("daylit", self.daylit), ("snowless", self.snowless), ("unmapped", self.unmapped)]
+            .map(|(name, on)| (name, f64::from(u8::from(on))))
+    }
+}
+
+type Build = Box<dyn Fn(&'static str, Spared) -> wgpu::RenderPipeline>;
+
 pub struct Pipelines {
     pub frame_layout: wgpu::BindGroupLayout,
     pub draw_layout: wgpu::BindGroupLayout,
     pub features_layout: wgpu::BindGroupLayout,
     pub shadow_layout: wgpu::BindGroupLayout,
-    pub shadow: Later,
+    /// Of what has two sides, and of closed bodies.
+    pub shadow: [Later; 2],
     /// Empties a quarter of the shadows.
     pub wipe: Later,
     pub sky: Later,
@@ -47,8 +82,9 @@ pub struct Pipelines {
     pub shaded_layout: wgpu::BindGroupLayout,
     pub blit_layout: wgpu::BindGroupLayout,
     module: wgpu::ShaderModule,
-    /// Of what may be taken away in part, and of what is drawn whole.
-    matter: Vec<(&'static str, [Later; 2])>,
+    /// Made when a mesh first wants them, one for each shader and what it is spared.
+    matter: RefCell<BTreeMap<(&'static str, Spared), wgpu::RenderPipeline>>,
+    build_matter: Build,
 }
 
 fn entry(role: Role) -> &'static str {
@@ -69,6 +105,7 @@ fn entry(role: Role) -> &'static str {
     }
 }
 
+#[cfg(test)]
 const ENTRIES: [&str; 13] = [
     "fs_terrain",
     "fs_wall",
@@ -85,13 +122,53 @@ const ENTRIES: [&str; 13] = [
     "fs_border",
 ];
 
+/// All that tells one pipeline from another, but what its shaders are spared.
+struct Plan<'p> {
+    label: &'static str,
+    layout: &'p wgpu::PipelineLayout,
+    vertex: &'static str,
+    /// Draws tiles.
+    tiled: bool,
+    fragment: Option<&'static str>,
+    depth_stencil: Option<wgpu::DepthStencilState>,
+    format: wgpu::TextureFormat,
+    samples: u32,
+    one_sided: bool,
+}
+
+impl Plan<'_> {
+    fn make(self, device: &wgpu::Device, module: &wgpu::ShaderModule, constants: &[(&str, f64)]) -> wgpu::RenderPipeline {
+        let compiled = || wgpu::PipelineCompilationOptions { constants, ..Default::default() };
+        let targets = [Some(wgpu::ColorTargetState { format: self.format, blend: None, write_mask: wgpu::ColorWrites::ALL })];
+        let buffers: &[Option<wgpu::VertexBufferLayout<'_>>] = if self.tiled { &BUFFERS } else { &[] };
+        device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: Some(self.label),
+            layout: Some(self.layout),
+            vertex: wgpu::VertexState { module, entry_point: Some(self.vertex), buffers, compilation_options: compiled() },
+            fragment: self.fragment.map(|entry| wgpu::FragmentState {
+                module,
+                entry_point: Some(entry),
+                targets: &targets,
+                compilation_options: compiled(),
+            }),
+            primitive: wgpu::PrimitiveState { cull_mode: self.one_sided.then_some(wgpu::Face::Back), ..Default::default() },
+            depth_stencil: self.depth_stencil,
+            multisample: wgpu::MultisampleState { count: self.samples, ..Default::default() },
+            multiview_mask: None,
+            cache: None,
+        })
+    }
+}
+
 impl Pipelines {
     /// `measures`: distances can be drawn; without, the pipelines for them are made for another picture and stand idle.
     pub fn new(device: &wgpu::Device, quality: crate::Quality, measures: bool) -> Self {
         let numbers_or = |format| if measures { format } else { COLOUR };
         let samples = quality.samples();
         // Settled when a pipeline is made, so that a shader for a slow adapter has nothing to skip.
-        let constants = |whole: bool| [("shadow_taps", quality.shadow_taps()), ("whole", f64::from(u8::from(whole)))];
+        let taps = quality.shadow_taps();
+        let constants =
+            move |spared: Spared| -> Vec<(&'static str, f64)> { spared.constants().into_iter().chain([("shadow_taps", taps)]).collect() };
         let module = device
             .create_shader_module(wgpu::ShaderModuleDescriptor { label: Some("strata"), source: wgpu::ShaderSource::Wgsl(SHADERS.into()) });
         let uniform = |label, bytes: usize| {
@@ -152,7 +229,7 @@ impl Pipelines {
         };
         let matter_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout), Some(&shadow_layout)]);
         let shadow_pass_layout = layout(&[Some(&frame_layout), Some(&draw_layout), Some(&features_layout)]);
-        let build_of = |whole: bool,
+        let build_of = |[whole, one_sided]: [bool; 2],
                         label: &'static str,
                         layout: &wgpu::PipelineLayout,
                         vertex: &'static str,
@@ -163,48 +240,40 @@ impl Pipelines {
                         samples: u32|
          -> Later {
             let (device, module, layout) = (device.clone(), module.clone(), layout.clone());
-            let constants = constants(whole);
+            let constants = constants(Spared { whole, ..Default::default() });
             LazyCell::new(Box::new(move || {
-                let compiled = || wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
-                let targets = [Some(wgpu::ColorTargetState { format, blend: None, write_mask: wgpu::ColorWrites::ALL })];
-                let buffers: &[Option<wgpu::VertexBufferLayout<'_>>] = if tiled { &BUFFERS } else { &[] };
-                device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-                    label: Some(label),
-                    layout: Some(&layout),
-                    vertex: wgpu::VertexState { module: &module, entry_point: Some(vertex), buffers, compilation_options: compiled() },
-                    fragment: fragment.map(|entry| wgpu::FragmentState {
-                        module: &module,
-                        entry_point: Some(entry),
-                        targets: &targets,
-                        compilation_options: compiled(),
-                    }),
-                    // Real bodies are closed, ribbons and foreign models are not: both sides are drawn.
-                    primitive: wgpu::PrimitiveState::default(),
-                    depth_stencil,
-                    multisample: wgpu::MultisampleState { count: samples, ..Default::default() },
-                    multiview_mask: None,
-                    cache: None,
-                })
+                let plan = Plan { label, layout: &layout, vertex, tiled, fragment, depth_stencil, format, samples, one_sided };
+                plan.make(&device, &module, &constants)
             }))
         };
         let build = |label, layout: &wgpu::PipelineLayout, vertex, tiled, fragment, depth_stencil, format, samples| {
-            build_of(false, label, layout, vertex, tiled, fragment, depth_stencil, format, samples)
+            build_of([false; 2], label, layout, vertex, tiled, fragment, depth_stencil, format, samples)
         };
         let depth = |write, compare, bias| {
             let (depth_write_enabled, depth_compare) = (Some(write), Some(compare));
             Some(wgpu::DepthStencilState { format: DEPTH, depth_write_enabled, depth_compare, stencil: Default::default(), bias })
         };
-        let matter = ENTRIES
-            .iter()
-            .map(|e| {
-                let state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
-                let of = |whole| build_of(whole, e, &matter_layout, "vs_main", true, Some(e), state.clone(), COLOUR, samples);
-                (*e, [false, true].map(of))
-            })
-            .collect();
+        let state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
+        let (of_device, of_module, of_layout) = (device.clone(), module.clone(), matter_layout.clone());
+        let build_matter: Build = Box::new(move |entry, spared| {
+            let (depth_stencil, fragment) = (state.clone(), Some(entry));
+            let plan = Plan {
+                label: entry,
+                layout: &of_layout,
+                vertex: "vs_main",
+                tiled: true,
+                fragment,
+                depth_stencil,
+                format: COLOUR,
+                samples,
+                one_sided: spared.one_sided,
+            };
+            plan.make(&of_device, &of_module, &constants(spared))
+        });
         let bias = wgpu::DepthBiasState { constant: 2, slope_scale: 2.0, clamp: 0.0 };
-        let shadow =
-            build("shadow", &shadow_pass_layout, "vs_shadow", true, None, depth(true, wgpu::CompareFunction::LessEqual, bias), COLOUR, 1);
+        let cast = depth(true, wgpu::CompareFunction::LessEqual, bias);
+        let shadow = [false, true]
+            .map(|one_sided| build_of([false, one_sided], "shadow", &shadow_pass_layout, "vs_shadow", true, None, cast.clone(), COLOUR, 1));
         let empty = depth(true, wgpu::CompareFunction::Always, Default::default());
         let wipe = build("wipe", &layout(&[]), "vs_wipe", false, None, empty, COLOUR, 1);
         let earth_state = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
@@ -216,7 +285,7 @@ impl Pipelines {
         let nearest = depth(true, wgpu::CompareFunction::GreaterEqual, Default::default());
         let metres = [false, true].map(|whole| {
             let format = numbers_or(crate::occlusion::METRES);
-            build_of(whole, "metres", &shadow_pass_layout, "vs_main", true, Some("fs_depth"), nearest.clone(), format, 1)
+            build_of([whole, false], "metres", &shadow_pass_layout, "vs_main", true, Some("fs_depth"), nearest.clone(), format, 1)
         });
         let whole = |entry, group: &wgpu::BindGroupLayout, format| {
             build(entry, &layout(&[Some(&frame_layout), Some(group)]), "vs_sky", false, Some(entry), None, format, 1)
@@ -242,7 +311,8 @@ impl Pipelines {
             shaded,
             depths_layout,
             shaded_layout,
-            matter,
+            matter: Default::default(),
+            build_matter,
             blit_layout,
             module,
         }
@@ -276,11 +346,12 @@ impl Pipelines {
             cache: None,
         })
     }
-    /// `whole`: nothing of it is taken away.
-    pub fn matter(&self, role: Role, whole: bool) -> &wgpu::RenderPipeline {
+    pub fn matter(&self, role: Role, spared: Spared) -> wgpu::RenderPipeline {
         let e = entry(role);
-        &self.matter.iter().find(|(name, _)| *name == e).unwrap_or(&self.matter[0]).1[usize::from(whole)]
+        let spared = spared.asked_by(e);
+        self.matter.borrow_mut().entry((e, spared)).or_insert_with(|| (self.build_matter)(e, spared)).clone()
     }
+    /// `whole`: nothing of what is drawn is taken away.
     pub fn metres(&self, whole: bool) -> &wgpu::RenderPipeline {
         &self.metres[usize::from(whole)]
     }

@@ -23,6 +23,8 @@ pub(crate) struct Mesh {
     pub index_count: u32,
     pub instances: wgpu::Buffer,
     pub instance_count: u32,
+    /// Closed bodies: their far sides never show.
+    pub one_sided: bool,
 }
 
 pub(crate) struct Tile {
@@ -32,6 +34,8 @@ pub(crate) struct Tile {
     /// Both texels of each feature: bits of the last say what is chosen, the first has its colour.
     pub heads: Vec<[u32; 4]>,
     pub bits: Vec<[u32; 4]>,
+    /// One of its features is chosen, hovered or coloured by a live state.
+    pub marked: bool,
     pub pick: PickMesh,
     pub words: TileWords,
     pub ecef_from_tile: DMat4,
@@ -62,49 +66,52 @@ impl Tile {
             (of, buffer("indices of bodies", bytemuck::cast_slice(&all_indices), wgpu::BufferUsages::INDEX))
         });
         let mut first_index = 0;
-        let meshes = content
-            .primitives
-            .iter()
-            .filter(drawn)
-            .map(|p| {
-                if let Some((vertices, indices)) = bodies.as_ref().filter(|_| body(p)) {
-                    let index_count = p.indices.len() as u32;
-                    first_index += index_count;
-                    return Mesh {
-                        role: p.role.unwrap_or(Role::Other),
-                        sphere: Sphere::around(p),
-                        vertices: vertices.clone(),
-                        indices: indices.clone(),
-                        first_index: first_index - index_count,
-                        index_count,
-                        instances: one.clone(),
-                        instance_count: 1,
-                    };
-                }
-                let (mut own, mut indices) = (vertices(p, &content.features), std::borrow::Cow::Borrowed(&p.indices[..]));
-                let small = p.indices.len() <= SMALL * 3 && matches!(p.role, Some(Role::TreeCrown | Role::TreeTrunk));
-                let (instances, instance_count) = if small && !p.instances.is_empty() {
-                    (own, indices) = laid_out(p);
-                    (one.clone(), 1)
-                } else if p.instances.is_empty() {
-                    (one.clone(), 1)
-                } else {
-                    let mut all = Vec::with_capacity(p.instances.len() * INSTANCE_BYTES as usize);
-                    p.instances.iter().for_each(|i| instance(&mut all, i.translation, i.rotation, i.scale, i.feature_row));
-                    (buffer("instances", &all, wgpu::BufferUsages::VERTEX), p.instances.len() as u32)
-                };
-                Mesh {
-                    role: p.role.unwrap_or(Role::Other),
-                    sphere: Sphere::around(p),
-                    vertices: buffer("vertices", &own, wgpu::BufferUsages::VERTEX),
-                    indices: buffer("indices", bytemuck::cast_slice(&indices), wgpu::BufferUsages::INDEX),
-                    first_index: 0,
-                    index_count: indices.len() as u32,
-                    instances,
-                    instance_count,
-                }
-            })
-            .collect();
+        let mut meshes: Vec<Mesh> = Vec::with_capacity(content.primitives.len());
+        for p in content.primitives.iter().filter(drawn).filter(|p| !small_tree(p)) {
+            let one_sided = !p.two_sided && closed(p.role.unwrap_or(Role::Other));
+            let (role, sphere) = (p.role.unwrap_or(Role::Other), Sphere::around(p));
+            let index_count = p.indices.len() as u32;
+            if let Some((vertices, indices)) = bodies.as_ref().filter(|_| body(p)) {
+                let (vertices, indices, instances) = (vertices.clone(), indices.clone(), one.clone());
+                meshes.push(Mesh { role, sphere, vertices, indices, first_index, index_count, instances, instance_count: 1, one_sided });
+                first_index += index_count;
+                continue;
+            }
+            let (instances, instance_count) = if p.instances.is_empty() {
+                (one.clone(), 1)
+            } else {
+                let mut all = Vec::with_capacity(p.instances.len() * INSTANCE_BYTES as usize);
+                p.instances.iter().for_each(|i| instance(&mut all, i.translation, i.rotation, i.scale, i.feature_row));
+                (buffer("instances", &all, wgpu::BufferUsages::VERTEX), p.instances.len() as u32)
+            };
+            let vertices = buffer("vertices", &vertices(p, &content.features), wgpu::BufferUsages::VERTEX);
+            let indices = buffer("indices", bytemuck::cast_slice(&p.indices), wgpu::BufferUsages::INDEX);
+            meshes.push(Mesh { role, sphere, vertices, indices, first_index: 0, index_count, instances, instance_count, one_sided });
+        }
+        // Small trees of all kinds are one mesh.
+        for role in [Role::TreeCrown, Role::TreeTrunk] {
+            let of_role = content.primitives.iter().filter(drawn).filter(|p| p.role == Some(role) && small_tree(p));
+            let (mut all, mut numbers, mut spheres) = (Vec::new(), Vec::new(), Vec::new());
+            for p in of_role {
+                laid_out(p, &mut all, &mut numbers);
+                spheres.push(Sphere::around(p));
+            }
+            let Some(sphere) = Sphere::over(&spheres) else { continue };
+            let vertices = buffer("small trees", &all, wgpu::BufferUsages::VERTEX);
+            let indices = buffer("indices of small trees", bytemuck::cast_slice(&numbers), wgpu::BufferUsages::INDEX);
+            let index_count = numbers.len() as u32;
+            meshes.push(Mesh {
+                role,
+                sphere,
+                vertices,
+                indices,
+                first_index: 0,
+                index_count,
+                instances: one.clone(),
+                instance_count: 1,
+                one_sided: true,
+            });
+        }
         let (texels, height) = picture(&content.features);
         bytes += texels.len() as u64 * 4;
         let heads = texels.chunks_exact(8).take(content.features.ids.len()).map(|t| [t[0], t[1], t[2], t[3]]).collect();
@@ -137,7 +144,7 @@ impl Tile {
         let plan = [lon.to_radians() * 6_378_137.0 * lat.to_radians().cos(), lat.to_radians() * 6_378_137.0];
         let world = [plan[0].rem_euclid(16_384.0) as f32, plan[1].rem_euclid(16_384.0) as f32, h as f32];
         let (pick, words) = (PickMesh::new(content), TileWords::new(content));
-        Self { meshes, features, texels: picture_of, heads, bits, pick, words, ecef_from_tile, world, bytes }
+        Self { meshes, features, texels: picture_of, heads, bits, marked: false, pick, words, ecef_from_tile, world, bytes }
     }
 }
 
@@ -162,30 +169,38 @@ pub(crate) fn under(role: Role) -> bool {
     matches!(role, Role::Pipe | Role::Well | Role::Fitting)
 }
 
+/// Meshes of bodies; ribbons and drapes have no far side that something hides.
+fn closed(role: Role) -> bool {
+    matches!(role, Role::Wall | Role::Roof | Role::Massing | Role::Other | Role::TreeCrown | Role::TreeTrunk)
+}
+
 /// Closed bodies of a house or a block, dressed apart but cast and measured alike.
 fn body(p: &Primitive) -> bool {
     p.instances.is_empty() && matches!(p.role, Some(Role::Wall | Role::Roof | Role::Massing | Role::Other))
 }
 
-/// Triangles of a mesh whose placements are drawn as one mesh: for each of them alone an adapter would begin anew.
-const SMALL: usize = 32;
+/// Triangles of a tree whose placements are drawn as one mesh: for each of them alone an adapter would begin anew.
+const SMALL: usize = 40;
 
-/// Vertices and indices of all placements of a mesh in its tile.
-fn laid_out(p: &Primitive) -> (Vec<u8>, std::borrow::Cow<'_, [u32]>) {
-    let n = p.positions.len();
-    let mut out = Vec::with_capacity(p.instances.len() * n * VERTEX_BYTES as usize);
-    let mut indices = Vec::with_capacity(p.instances.len() * p.indices.len());
-    for (k, i) in p.instances.iter().enumerate() {
+fn small_tree(p: &Primitive) -> bool {
+    !p.instances.is_empty() && p.indices.len() <= SMALL * 3 && matches!(p.role, Some(Role::TreeCrown | Role::TreeTrunk))
+}
+
+/// Adds vertices and indices of all placements of a mesh, each in its place in the tile.
+fn laid_out(p: &Primitive, out: &mut Vec<u8>, indices: &mut Vec<u32>) {
+    out.reserve(p.instances.len() * p.positions.len() * VERTEX_BYTES as usize);
+    indices.reserve(p.instances.len() * p.indices.len());
+    for i in &p.instances {
+        let first = (out.len() as u64 / VERTEX_BYTES) as u32;
         let (turn, scale, at) = (Quat::from_array(i.rotation), Vec3::from(i.scale), Vec3::from(i.translation));
-        indices.extend(p.indices.iter().map(|v| (k * n) as u32 + v));
+        indices.extend(p.indices.iter().map(|v| first + v));
         for (j, position) in p.positions.iter().enumerate() {
             let normal = Vec3::from(p.normals.get(j).copied().unwrap_or([0.0, 0.0, 1.0]));
             let normal = (turn * (normal / scale.abs().max(Vec3::splat(1e-3)))).normalize_or(Vec3::Z);
             let row = p.feature_rows.get(j).copied().unwrap_or(0) + i.feature_row;
-            vertex(&mut out, (at + turn * (Vec3::from(*position) * scale)).to_array(), normal.to_array(), [0.0; 4], row);
+            vertex(out, (at + turn * (Vec3::from(*position) * scale)).to_array(), normal.to_array(), [0.0; 4], row);
         }
     }
-    (out, std::borrow::Cow::Owned(indices))
 }
 
 fn instance(out: &mut Vec<u8>, at: [f32; 3], turn: [f32; 4], scale: [f32; 3], row: u32) {
@@ -222,10 +237,12 @@ pub(crate) struct Marked {
     pub hovered: Option<String>,
 }
 
+const CHOSEN: u32 = 8;
+const HOVERED: u32 = 16;
+const PAINTED: u32 = 256;
+
 /// Rewrites the bits of the features that are marked or no longer are.
 pub(crate) fn mark(queue: &wgpu::Queue, tile: &mut Tile, marked: &Marked) {
-    const CHOSEN: u32 = 8;
-    const HOVERED: u32 = 16;
     for (row, bits) in tile.bits.iter_mut().enumerate() {
         let id = tile.pick.ids.get(row);
         let chosen = id.is_some_and(|id| marked.chosen.contains(id));
@@ -237,6 +254,11 @@ pub(crate) fn mark(queue: &wgpu::Queue, tile: &mut Tile, marked: &Marked) {
         bits[3] = now;
         write_texel(queue, &tile.texels, row as u32 * 2 + 1, bits);
     }
+    tile.marked = any_marked(tile);
+}
+
+fn any_marked(tile: &Tile) -> bool {
+    tile.bits.iter().any(|b| b[3] & (CHOSEN | HOVERED | PAINTED) != 0)
 }
 
 fn write_texel(queue: &wgpu::Queue, texture: &wgpu::Texture, texel: u32, numbers: &[u32; 4]) {
@@ -255,11 +277,11 @@ fn write_texel(queue: &wgpu::Queue, texture: &wgpu::Texture, texel: u32, numbers
 
 /// The colour of a live state onto a row, or its own again: two texels, and nothing is loaded.
 pub(crate) fn paint(queue: &wgpu::Queue, tile: &mut Tile, row: usize, colour: Option<[u8; 3]>) {
-    const PAINTED: u32 = 256;
     let (Some(head), Some(bits)) = (tile.heads.get(row), tile.bits.get_mut(row)) else { return };
     let own = head[3];
     let rgb = colour.map_or(own, |[r, g, b]| u32::from_le_bytes([r, g, b, 255]));
     bits[3] = (bits[3] & !PAINTED) | if colour.is_some() { PAINTED } else { 0 };
     write_texel(queue, &tile.texels, row as u32 * 2, &[head[0], head[1], head[2], rgb]);
     write_texel(queue, &tile.texels, row as u32 * 2 + 1, bits);
+    tile.marked = colour.is_some() || any_marked(tile);
 }

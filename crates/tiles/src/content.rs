@@ -102,6 +102,8 @@ pub struct Primitive {
     pub indices: Vec<u32>,
     /// Empty: the mesh itself stands in the tile frame.
     pub instances: Vec<Placement>,
+    /// Its faces may be seen from behind: a model that nobody proved to be closed. Else only their fronts are drawn.
+    pub two_sided: bool,
 }
 
 /// One instance: `p ↦ translation + rotation · (scale ∘ p)` in the tile frame (z up).

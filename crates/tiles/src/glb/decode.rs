@@ -154,11 +154,9 @@ impl Walk<'_> {
             return Err(fault("a vertex names a row outside the table"));
         }
         self.budget = self.budget.checked_sub(places.len()).ok_or_else(|| fault("too many instances"))?;
-        let role = form["material"]
-            .as_u64()
-            .and_then(|i| self.reader.json["materials"].get(usize::try_from(i).ok()?))
-            .and_then(|m| m["name"].as_str())
-            .map_or(Role::Other, Role::from_name);
+        let material = form["material"].as_u64().and_then(|i| self.reader.json["materials"].get(usize::try_from(i).ok()?));
+        let role = material.and_then(|m| m["name"].as_str()).map_or(Role::Other, Role::from_name);
+        let two_sided = material.is_some_and(|m| m["doubleSided"] == true);
         self.content.primitives.push(Primitive {
             role: Some(role),
             positions: positions.into_iter().map(z_up).collect(),
@@ -168,6 +166,7 @@ impl Walk<'_> {
             feature_rows,
             indices,
             instances: places.to_vec(),
+            two_sided,
         });
         Ok(())
     }

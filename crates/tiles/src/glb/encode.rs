@@ -82,7 +82,7 @@ pub fn encode_glb(content: &TileContent) -> Result<Vec<u8>, TilesError> {
     let mut buffer = Buffer::default();
     let mut used: BTreeMap<&str, bool> = BTreeMap::new();
     let (mut meshes, mut nodes, mut materials) = (Vec::new(), vec![json!({})], Vec::new());
-    let mut material_of: BTreeMap<(Role, bool), usize> = BTreeMap::new();
+    let mut material_of: BTreeMap<(Role, bool, bool), usize> = BTreeMap::new();
 
     // Runs of primitives that stand at the same places share one node, so their order is kept.
     let drawn: Vec<&Primitive> = content.primitives.iter().filter(|p| !p.positions.is_empty() && !p.indices.is_empty()).collect();
@@ -98,8 +98,8 @@ pub fn encode_glb(content: &TileContent) -> Result<Vec<u8>, TilesError> {
                     { "featureCount": table.ids.len(), "attribute": 0, "propertyTable": 0 }
                 ]}});
             }
-            let material = *material_of.entry((role, colours.is_some())).or_insert_with(|| {
-                materials.push(material(role, colours.is_some()));
+            let material = *material_of.entry((role, colours.is_some(), p.two_sided)).or_insert_with(|| {
+                materials.push(material(role, colours.is_some(), p.two_sided));
                 materials.len() - 1
             });
             form["material"] = material.into();
@@ -241,12 +241,12 @@ fn primitive(buffer: &mut Buffer, p: &Primitive, colours: Option<&[[u8; 4]]>) ->
     json!({ "attributes": attributes, "indices": buffer.indices(&p.indices, p.positions.len()), "mode": 4 })
 }
 
-fn material(role: Role, coloured: bool) -> Value {
+fn material(role: Role, coloured: bool, two_sided: bool) -> Value {
     let (rgba, metal, rough) = dress(role);
     let rgb = [0, 1, 2].map(|k| if coloured { 1.0 } else { (colour::linear(rgba[k]) * 1e4).round() / 1e4 });
     json!({
         "name": role.name(),
-        "doubleSided": false,
+        "doubleSided": two_sided,
         "pbrMetallicRoughness": {
             "baseColorFactor": [rgb[0], rgb[1], rgb[2], 1.0], "metallicFactor": metal, "roughnessFactor": rough,
         },

@@ -14,6 +14,7 @@ fn sample() -> TileContent {
         feature_rows: vec![0, 0, 1, 2],
         indices: vec![0, 1, 2, 0, 2, 3],
         instances: vec![],
+        two_sided: role == Role::Roof,
     };
     let place =
         |x: f32, row| Placement { translation: [x, 2.0, 3.0], rotation: [0.0, 0.6, 0.0, 0.8], scale: [1.0, 2.0, 3.0], feature_row: row };
@@ -58,7 +59,7 @@ fn what_is_written_comes_back_as_it_was() {
         uv2: vec![[0.0; 2]; n as usize],
         feature_rows: (0..n).collect(),
         indices: (0..n / 3 * 3).collect(),
-        instances: vec![],
+        ..Default::default()
     });
     cases.push(large);
     cases.push(TileContent { primitives: vec![], ..sample() });

@@ -50,7 +50,7 @@ fn draped(sink: &mut Sink, scene: &Scene, rings: &[Vec<Point3>], role: Role, lif
     let mut triangles = plan::triangles(&mut sink.earcut, &outline);
     let mut points: Vec<Point3> = rings.iter().flatten().copied().collect();
     if scene.relief.is_some() {
-        triangles = subdivided(&mut points, triangles, scene.coarser(20.0));
+        triangles = followed(&mut points, triangles, scene);
     }
     let lift = lift_m + 0.3 * f64::from(scene.steps.min(6));
     for p in &mut points {
@@ -71,27 +71,50 @@ fn draped(sink: &mut Sink, scene: &Scene, rings: &[Vec<Point3>], role: Role, lif
     }
 }
 
-/// Halves every edge longer than `longest_m` until none is left. An edge is cut for both of its triangles or for
-/// none, and always in its middle, so no cracks open, not even between neighbouring areas.
-fn subdivided(points: &mut Vec<Point3>, mut triangles: Vec<[u32; 3]>, longest_m: f64) -> Vec<[u32; 3]> {
-    for _ in 0..12 {
+/// Halves edges until the triangles follow the ground: as long as one parts from it by more than [`Scene::flatness_m`] and
+/// has an edge that is not short yet. An edge is cut for both of its triangles or for none, and always in its middle, so
+/// no cracks open; whether it is cut is seen along the edge alone, so that neighbouring areas agree.
+fn followed(points: &mut Vec<Point3>, mut triangles: Vec<[u32; 3]>, scene: &Scene) -> Vec<[u32; 3]> {
+    let (shortest_m, longest_m) = (scene.coarser(20.0), scene.coarser(160.0));
+    let mut cut: HashMap<(u32, u32), bool> = HashMap::new();
+    let edge = |t: &[u32; 3], i: usize| (t[i].min(t[(i + 1) % 3]), t[i].max(t[(i + 1) % 3]));
+    for _ in 0..16 {
         if triangles.len() > MAX_TRIANGLES {
             break;
+        }
+        let length = |(a, b): (u32, u32)| {
+            let (p, q) = (points[a as usize], points[b as usize]);
+            (p[0] - q[0]).hypot(p[1] - q[1])
+        };
+        for t in &triangles {
+            let edges = [0, 1, 2].map(|i| edge(t, i));
+            let mut any = false;
+            for e in edges {
+                let long = length(e);
+                any |= *cut.entry(e).or_insert_with(|| {
+                    let ends = [points[e.0 as usize], points[e.1 as usize]];
+                    long > shortest_m && (long > longest_m || bends(scene, &[ends[0], ends[1]], shortest_m / 2.0))
+                });
+            }
+            let longest = edges.into_iter().max_by(|a, b| length(*a).total_cmp(&length(*b))).unwrap_or(edges[0]);
+            if !any && length(longest) > shortest_m && bends(scene, &t.map(|i| points[i as usize]), shortest_m) {
+                cut.insert(longest, true);
+            }
         }
         let mut middles: HashMap<(u32, u32), u32> = HashMap::new();
         let mut out = Vec::with_capacity(triangles.len() * 2);
         for t in &triangles {
-            let cut = [0, 1, 2].map(|i| {
-                let (a, b) = (t[i].min(t[(i + 1) % 3]), t[i].max(t[(i + 1) % 3]));
-                let (p, q) = (points[a as usize], points[b as usize]);
-                ((p[0] - q[0]).hypot(p[1] - q[1]) > longest_m).then(|| {
+            let at = [0, 1, 2].map(|i| {
+                let (a, b) = edge(t, i);
+                cut.get(&(a, b)).is_some_and(|c| *c).then(|| {
                     *middles.entry((a, b)).or_insert_with(|| {
+                        let (p, q) = (points[a as usize], points[b as usize]);
                         points.push([0, 1, 2].map(|k| (p[k] + q[k]) / 2.0));
                         points.len() as u32 - 1
                     })
                 })
             });
-            split(*t, cut, &mut out);
+            split(*t, at, &mut out);
         }
         triangles = out;
         if middles.is_empty() {
@@ -99,6 +122,25 @@ fn subdivided(points: &mut Vec<Point3>, mut triangles: Vec<[u32; 3]>, longest_m:
         }
     }
     triangles
+}
+
+/// Does the ground part from the edge or the triangle between these places, looked at every `step_m`?
+fn bends(scene: &Scene, corners: &[Point3], step_m: f64) -> bool {
+    let heights = corners.iter().map(|p| scene.ground(p[0], p[1], p[2]));
+    let c: Vec<Point3> = corners.iter().zip(heights).map(|(p, z)| [p[0], p[1], z]).collect();
+    let far = |a: &Point3, b: &Point3| (a[0] - b[0]).hypot(a[1] - b[1]);
+    let reach = c.iter().map(|p| far(&c[0], p)).fold(0.0, f64::max);
+    let n = ((reach / step_m).ceil() as usize).clamp(2, 64);
+    let off = |u: f64, v: f64| {
+        let third = c.get(2).unwrap_or(&c[0]);
+        let p = [0, 1, 2].map(|k| c[0][k] + (c[1][k] - c[0][k]) * u + (third[k] - c[0][k]) * v);
+        (scene.ground(p[0], p[1], p[2]) - p[2]).abs() > scene.flatness_m()
+    };
+    let part = |i: usize| i as f64 / n as f64;
+    match c.len() {
+        2 => (1..n).any(|i| off(part(i), 0.0)),
+        _ => off(1.0 / 3.0, 1.0 / 3.0) || (1..n).any(|i| (1..n - i).any(|j| off(part(i), part(j)))),
+    }
 }
 
 fn split(t: [u32; 3], cut: [Option<u32>; 3], out: &mut Vec<[u32; 3]>) {

@@ -42,6 +42,10 @@ impl Scene<'_> {
     pub fn coarser(&self, at_leaf: f64) -> f64 {
         at_leaf * f64::from(1u32 << self.steps.min(16))
     }
+    /// What lies on the ground may part from it by so much, m: a bend that is smaller gets no triangles of its own.
+    pub fn flatness_m(&self) -> f64 {
+        if self.steps == 0 { 0.01 } else { 0.025 * f64::from(1u32 << self.steps.min(16)) }
+    }
     /// Height of the ground where it is known, else `own`.
     pub fn ground(&self, east_m: f64, north_m: f64, own: f64) -> f64 {
         self.relief.and_then(|r| r.height_at(east_m, north_m)).unwrap_or(own)

@@ -83,12 +83,15 @@ pub(super) fn shape(scene: &Scene, f: &Feature) -> Option<Ribbon> {
     Some(Ribbon { role, width_m, lift_m, step_m: scene.coarser(10.0), across, caps: near && role != Role::Line, uv2 })
 }
 
-/// Without doubled points (plan), and with a section at least every `step` metres when the ground is followed.
-fn sections(line: &[Point3], step: Option<f64>) -> Vec<Point3> {
+/// Without doubled points (plan), and with a section at least every `step` metres when the ground is followed; which of
+/// them the line itself has.
+fn sections(line: &[Point3], step: Option<f64>) -> (Vec<Point3>, Vec<bool>) {
     let mut out: Vec<Point3> = Vec::with_capacity(line.len());
+    let mut own: Vec<bool> = Vec::with_capacity(line.len());
     for p in line {
         let Some(q) = out.last().copied() else {
             out.push(*p);
+            own.push(true);
             continue;
         };
         let length = (p[0] - q[0]).hypot(p[1] - q[1]);
@@ -100,8 +103,52 @@ fn sections(line: &[Point3], step: Option<f64>) -> Vec<Point3> {
             let t = i as f64 / parts as f64;
             [0, 1, 2].map(|k| q[k] + (p[k] - q[k]) * t)
         }));
+        own.extend((1..=parts).map(|i| i == parts));
     }
-    out
+    (out, own)
+}
+
+/// A street of a higher class lies three centimetres over one of the next, at every level.
+const FLAT_M: f64 = 0.01;
+
+/// A cross-section: its points from left to right on the ground, and what its vertices carry.
+struct Row {
+    points: Vec<Point3>,
+    right: [f64; 2],
+    normal: [f64; 3],
+    along: f64,
+}
+
+/// Leaves out the sections between which the ground runs straight, but none that `keep` has; and the strips side by side
+/// where every section is straight. Off by at most [`FLAT_M`].
+fn thinned(rows: Vec<Row>, mut keep: Vec<bool>) -> Vec<Row> {
+    let bent = |r: &Row| {
+        let (first, last) = (r.points[0][2], r.points[r.points.len() - 1][2]);
+        let n = (r.points.len() - 1) as f64;
+        r.points.iter().enumerate().any(|(k, p)| (first + (last - first) * k as f64 / n - p[2]).abs() > FLAT_M)
+    };
+    let straight = rows.iter().all(|r| r.points.len() < 3 || !bent(r));
+    let ends: Vec<usize> = (0..rows.len()).filter(|&i| keep[i]).collect();
+    let mut open: Vec<(usize, usize)> = ends.windows(2).map(|w| (w[0], w[1])).collect();
+    while let Some((i, j)) = open.pop() {
+        let (a, b) = (&rows[i], &rows[j]);
+        let run = (b.along - a.along).max(1e-9);
+        let off = |r: &Row| {
+            let t = (r.along - a.along) / run;
+            let each = (0..r.points.len()).map(|k| (a.points[k][2] + (b.points[k][2] - a.points[k][2]) * t - r.points[k][2]).abs());
+            each.fold(0.0, f64::max)
+        };
+        let worst = (i + 1..j).map(|m| (off(&rows[m]), m)).max_by(|x, y| x.0.total_cmp(&y.0));
+        if let Some((_, m)) = worst.filter(|(off, _)| *off > FLAT_M) {
+            keep[m] = true;
+            open.extend([(i, m), (m, j)]);
+        }
+    }
+    let mut kept: Vec<Row> = rows.into_iter().zip(keep).filter(|(_, k)| *k).map(|(r, _)| r).collect();
+    if straight {
+        kept.iter_mut().filter(|r| r.points.len() > 2).for_each(|r| r.points = vec![r.points[0], r.points[r.points.len() - 1]]);
+    }
+    kept
 }
 
 /// Height of a way that leaves the ground, a bridge or a cutting: its own where that is clearly above or below.
@@ -113,15 +160,15 @@ fn deck(scene: &Scene, p: &Point3) -> Option<f64> {
 }
 
 pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribbon) {
-    let thinned: Vec<Point3>;
+    let simpler: Vec<Point3>;
     let line = if scene.steps == 0 {
         line
     } else {
         let path: Vec<glam::DVec3> = line.iter().map(|p| (*p).into()).collect();
-        thinned = super::plan::simplified(&path, scene.coarser(0.15), f64::INFINITY).into_iter().map(|p| p.to_array()).collect();
-        &thinned
+        simpler = super::plan::simplified(&path, scene.coarser(0.15), f64::INFINITY).into_iter().map(|p| p.to_array()).collect();
+        &simpler
     };
-    let mut path = sections(line, scene.relief.map(|_| shape.step_m));
+    let (mut path, own) = sections(line, scene.relief.map(|_| shape.step_m));
     let n = path.len();
     if n < 2 {
         return;
@@ -137,7 +184,7 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
         [x / l, y / l]
     };
     let mut along = 0.0;
-    let mut rows: Vec<Vec<u32>> = Vec::with_capacity(n);
+    let mut rows: Vec<Row> = Vec::with_capacity(n);
     let mut ends = Vec::with_capacity(2);
     let mut mesh = sink.mesh(shape.role);
     let decks: Vec<Option<f64>> = path.iter().map(|p| deck(scene, p)).collect();
@@ -171,21 +218,33 @@ pub(super) fn draw(sink: &mut Sink, scene: &Scene, line: &[Point3], shape: &Ribb
         let level = |i: usize| decks[i].unwrap_or_else(|| scene.ground(path[i][0], path[i][1], path[i][2]));
         let rise = (level((i + 1).min(n - 1)) - level(i.saturating_sub(1))) / run;
         let normal = [-rise * (b[0] - a[0]) / run, -rise * (b[1] - a[1]) / run, 1.0];
-        let row = (0..=shape.across)
+        let points = (0..=shape.across)
             .map(|k| {
                 let t = (2.0 * k as f64 / shape.across as f64 - 1.0) * half;
-                let p = point(path[i][0] + right[0] * t, path[i][1] + right[1] * t, i);
-                let aside = [right[0] * t.signum(), right[1] * t.signum(), 0.0];
-                mesh.vertex(p, if shape.is_line() { aside } else { normal }, [t, along], shape.uv2)
+                point(path[i][0] + right[0] * t, path[i][1] + right[1] * t, i)
             })
             .collect();
-        rows.push(row);
+        rows.push(Row { points, right, normal, along });
         if shape.caps && !closed && (i == 0 || i + 1 == n) {
             ends.push((i, along, if i == 0 { [-after[0], -after[1]] } else { before }, normal));
         }
     }
+    // Lines of a plan run along one another, and keep their order only on the very same ground.
+    let own = if shape.is_line() { vec![true; n] } else { own };
+    let rows: Vec<Vec<u32>> = thinned(rows, own)
+        .iter()
+        .map(|r| {
+            let across = (r.points.len() - 1) as f64;
+            let vertex = |(k, p): (usize, &Point3)| {
+                let t = (2.0 * k as f64 / across - 1.0) * half;
+                let aside = [r.right[0] * t.signum(), r.right[1] * t.signum(), 0.0];
+                mesh.vertex(*p, if shape.is_line() { aside } else { r.normal }, [t, r.along], shape.uv2)
+            };
+            r.points.iter().enumerate().map(vertex).collect()
+        })
+        .collect();
     for w in rows.windows(2) {
-        for k in 0..shape.across {
+        for k in 0..w[0].len() - 1 {
             mesh.quad(w[0][k], w[0][k + 1], w[1][k + 1], w[1][k]);
         }
     }

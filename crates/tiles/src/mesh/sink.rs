@@ -75,6 +75,9 @@ impl Mesh<'_> {
         o.feature_rows.push(self.row);
         o.positions.len() as u32 - 1
     }
+    pub fn seen_from_behind(&mut self) {
+        self.out.two_sided = true;
+    }
     pub fn triangle(&mut self, a: u32, b: u32, c: u32) {
         self.out.indices.extend([a, b, c]);
     }

@@ -50,6 +50,7 @@ pub(super) fn faces(sink: &mut Sink, faces: &[Surface], role: Option<Role>) {
             _ => Role::Other,
         });
         one(sink, own, &open, n, base);
+        sink.mesh(own).seen_from_behind();
     }
 }
 

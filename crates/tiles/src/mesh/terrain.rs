@@ -1,5 +1,5 @@
-//! The ground: at the leaves the surveyed triangles as they are, above them a grid over each block that halves
-//! with each level. Shading is smooth across blocks and cells, because neighbours in the batch lend their
+//! The ground: at the leaves the surveyed triangles, without those points that lie within [`FLAT_M`] of the ground that the
+//! others make; above them a grid over each block that halves with each level. Shading is smooth across blocks and cells, because neighbours in the batch lend their
 //! triangles; along the outer edge of a tile a skirt hangs down, so that levels side by side show no crack.
 
 use super::Scene;
@@ -8,6 +8,7 @@ use super::surface;
 use crate::Relief;
 use crate::content::Role;
 use crate::relief::corners;
+use spade::{DelaunayTriangulation, HasPosition, Point2, PositionInTriangulation, Triangulation as _};
 use std::collections::HashMap;
 use strata_model::{Feature, Geometry, Point3};
 
@@ -30,8 +31,11 @@ pub(super) fn blocks(sink: &mut Sink, scene: &Scene, features: &[Feature], kept:
         .filter_map(|(f, k)| {
             let Geometry::Tin { points, triangles } = &f.geometry else { return None };
             f.geometry.check().ok()?;
-            let (points, triangles) =
-                if scene.steps == 0 { upward(points, triangles) } else { decimated(f, points, triangles, scene.steps)? };
+            let (points, triangles) = if scene.steps == 0 {
+                thinned(points, triangles).unwrap_or_else(|| upward(points, triangles))
+            } else {
+                decimated(f, points, triangles, scene.steps)?
+            };
             Some(Patch { feature: f, kept: *k, nodes: Vec::new(), points, triangles })
         })
         .collect();
@@ -93,6 +97,126 @@ pub(super) fn blocks(sink: &mut Sink, scene: &Scene, features: &[Feature], kept:
             }
         }
     }
+}
+
+/// Of the surveyed ground at the leaves, m.
+const FLAT_M: f64 = 0.01;
+/// Smaller nets stay as they are.
+const FEW: usize = 64;
+
+/// A surveyed point; plan metres from the block's first.
+struct Node {
+    at: Point2<f64>,
+    index: u32,
+}
+
+impl HasPosition for Node {
+    type Scalar = f64;
+    fn position(&self) -> Point2<f64> {
+        self.at
+    }
+}
+
+/// Greedy insertion (Garland and Heckbert): the rim whole, so that blocks still meet, then in every triangle the point that
+/// lies farthest from it, until none is farther than [`FLAT_M`]. `None` where that is no gain, and for a net that is not
+/// the whole of its hull or has two points above each other: a quarry's rim, a cliff.
+fn thinned(points: &[Point3], triangles: &[[u32; 3]]) -> Option<(Vec<Point3>, Vec<[u32; 3]>)> {
+    if points.len() < FEW {
+        return None;
+    }
+    let o = points[0];
+    let node = |i: u32| {
+        let p = points[i as usize];
+        Node { at: Point2::new(p[0] - o[0], p[1] - o[1]), index: i }
+    };
+    let mut sides: HashMap<(u32, u32), u32> = HashMap::with_capacity(triangles.len() * 2);
+    let mut area = 0.0;
+    for t in triangles {
+        let [a, b, c] = corners(points, t)?;
+        area += ((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])).abs() / 2.0;
+        [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])].into_iter().for_each(|(a, b)| *sides.entry((a.min(b), a.max(b))).or_default() += 1);
+    }
+    let mut state = vec![Seen::Unused; points.len()];
+    triangles.iter().flatten().for_each(|i| state[*i as usize] = Seen::Left);
+    let rim: Vec<u32> = sides.iter().filter(|(_, n)| **n == 1).flat_map(|((a, b), _)| [*a, *b]).collect();
+    rim.iter().for_each(|i| state[*i as usize] = Seen::Kept);
+    let all = state.iter().filter(|s| **s != Seen::Unused).count();
+    let kept = |state: &[Seen]| (0..points.len() as u32).filter(|i| state[*i as usize] == Seen::Kept).map(node).collect();
+    let mut net = DelaunayTriangulation::<Node>::bulk_load(kept(&state)).ok()?;
+    let hull: f64 = net.inner_faces().map(|f| f.area()).sum();
+    if (hull - area).abs() > area * 1e-6 {
+        return None;
+    }
+    loop {
+        let mut worst: HashMap<usize, (f64, u32)> = HashMap::new();
+        for i in (0..points.len() as u32).filter(|i| state[*i as usize] == Seen::Left) {
+            let at = node(i).at;
+            let plane = |corners: &[spade::handles::VertexHandle<'_, Node>]| -> f64 {
+                let c: Vec<[f64; 3]> =
+                    corners.iter().map(|v| [v.position().x, v.position().y, points[v.data().index as usize][2]]).collect();
+                match c[..] {
+                    [a, b] => {
+                        let d = [b[0] - a[0], b[1] - a[1]];
+                        let t = ((at.x - a[0]) * d[0] + (at.y - a[1]) * d[1]) / (d[0] * d[0] + d[1] * d[1]).max(1e-12);
+                        a[2] + (b[2] - a[2]) * t
+                    }
+                    [a, b, c] => {
+                        let det = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]);
+                        let u = ((at.x - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (at.y - a[1])) / det;
+                        let v = ((b[0] - a[0]) * (at.y - a[1]) - (at.x - a[0]) * (b[1] - a[1])) / det;
+                        a[2] + u * (b[2] - a[2]) + v * (c[2] - a[2])
+                    }
+                    _ => f64::NAN,
+                }
+            };
+            let (face, height) = match net.locate(at) {
+                PositionInTriangulation::OnFace(f) => (f.index(), plane(&net.face(f).vertices())),
+                PositionInTriangulation::OnEdge(e) => {
+                    let edge = net.directed_edge(e);
+                    let face = edge.face().as_inner().or_else(|| edge.rev().face().as_inner())?.fix().index();
+                    (face, plane(&edge.vertices()))
+                }
+                // Two points above each other, or outside of the rim.
+                _ => return None,
+            };
+            let off = (height - points[i as usize][2]).abs();
+            if off.is_nan() || off > FLAT_M {
+                let w = worst.entry(face).or_insert((off, i));
+                if off > w.0 {
+                    *w = (off, i);
+                }
+            }
+        }
+        if worst.is_empty() {
+            break;
+        }
+        // In the order of the points, so that the same ground gives the same net.
+        let mut next: Vec<u32> = worst.into_values().map(|(_, i)| i).collect();
+        next.sort_unstable();
+        for i in next {
+            net.insert(node(i)).ok()?;
+            state[i as usize] = Seen::Kept;
+        }
+        if net.num_vertices() * 10 > all * 7 {
+            return None;
+        }
+    }
+    let mut number = vec![0u32; points.len()];
+    let mut out = Vec::with_capacity(net.num_vertices());
+    for i in (0..points.len()).filter(|i| state[*i] == Seen::Kept) {
+        number[i] = out.len() as u32;
+        out.push(points[i]);
+    }
+    // Counter-clockwise from above.
+    let faces = net.inner_faces().map(|f| f.vertices().map(|v| number[v.data().index as usize])).collect();
+    Some((out, faces))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Seen {
+    Unused,
+    Left,
+    Kept,
 }
 
 fn upward(points: &[Point3], triangles: &[[u32; 3]]) -> (Vec<Point3>, Vec<[u32; 3]>) {

@@ -1,8 +1,7 @@
 //! Trees: three kinds of a small mesh, each put wherever one stands.
 //!
-//! The meshes are one unit tall and one unit across the crown; a placement stretches them. One level above the
-//! leaves the crowns have fewer sides, two levels above fewer still; farther up a part of the trees stands for all, a little
-//! larger.
+//! The meshes are one unit tall and one unit across the crown; a placement stretches them. With each of the three levels
+//! above the leaves the crowns have fewer sides; farther up a part of the trees stands for all, a little larger.
 
 use super::Scene;
 use super::sink::Sink;
@@ -14,29 +13,33 @@ struct Kind {
     /// Radius and height from the trunk's foot to its top.
     trunk: &'static [[f64; 2]],
     crown: &'static [[f64; 2]],
+    plain_crown: &'static [[f64; 2]],
     far_crown: &'static [[f64; 2]],
 }
 
 const POPLAR: Kind = Kind {
     trunk: &[[0.06, 0.0], [0.05, 0.3]],
     crown: &[[0.0, 0.14], [0.34, 0.24], [0.5, 0.46], [0.4, 0.74], [0.2, 0.92], [0.0, 1.0]],
+    plain_crown: &[[0.0, 0.12], [0.47, 0.34], [0.38, 0.76], [0.0, 1.0]],
     far_crown: &[[0.0, 0.1], [0.5, 0.45], [0.0, 1.0]],
 };
 const PINE: Kind = Kind {
     trunk: &[[0.05, 0.0], [0.045, 0.2]],
     crown: &[[0.0, 0.13], [0.5, 0.16], [0.24, 0.44], [0.38, 0.46], [0.16, 0.71], [0.26, 0.73], [0.0, 1.0]],
+    plain_crown: &[[0.0, 0.12], [0.5, 0.16], [0.2, 0.58], [0.32, 0.6], [0.0, 1.0]],
     far_crown: &[[0.0, 0.1], [0.5, 0.16], [0.0, 1.0]],
 };
 const WILLOW: Kind = Kind {
     trunk: &[[0.07, 0.0], [0.05, 0.4]],
     crown: &[[0.0, 0.3], [0.42, 0.22], [0.5, 0.42], [0.44, 0.72], [0.24, 0.93], [0.0, 1.0]],
+    plain_crown: &[[0.0, 0.22], [0.49, 0.36], [0.42, 0.76], [0.0, 1.0]],
     far_crown: &[[0.0, 0.18], [0.5, 0.5], [0.0, 1.0]],
 };
 
 pub(super) fn trees<'f>(sink: &mut Sink, scene: &Scene, features: impl Iterator<Item = &'f Feature>) {
     let mut places: [Vec<Placement>; 3] = Default::default();
-    // From three levels up one tree in four, then in sixteen, and so on.
-    let thinned = scene.steps.saturating_sub(2).min(8);
+    // From four levels up one tree in four, then in sixteen, and so on.
+    let thinned = scene.steps.saturating_sub(3).min(8);
     for f in features {
         let points = match &f.geometry {
             Geometry::Point(p) => std::slice::from_ref(p),
@@ -67,12 +70,17 @@ pub(super) fn trees<'f>(sink: &mut Sink, scene: &Scene, features: impl Iterator<
         }
     }
     for (kind, places) in [POPLAR, PINE, WILLOW].iter().zip(&places).filter(|(_, p)| !p.is_empty()) {
-        if scene.steps == 0 {
-            sink.instance(turned(Role::TreeTrunk, kind.trunk, 5), places);
-            sink.instance(turned(Role::TreeCrown, kind.crown, 7), places);
-        } else {
-            sink.instance(turned(Role::TreeCrown, kind.far_crown, if scene.steps == 1 { 6 } else { 4 }), places);
+        let (crown, sides, trunk_sides) = match scene.steps {
+            0 => (kind.crown, 7, 5),
+            1 => (kind.plain_crown, 6, 3),
+            2 => (kind.far_crown, 5, 0),
+            _ => (kind.far_crown, 4, 0),
+        };
+        if trunk_sides > 0 {
+            sink.instance(turned(Role::TreeTrunk, kind.trunk, trunk_sides), places);
         }
+        let mesh = if scene.steps == 0 { turned(Role::TreeCrown, crown, sides) } else { plainly_turned(Role::TreeCrown, crown, sides) };
+        sink.instance(mesh, places);
     }
 }
 
@@ -102,27 +110,73 @@ fn turned(role: Role, profile: &[[f64; 2]], sides: usize) -> Primitive {
         }
         _ => own,
     };
-    for (i, w) in profile.windows(2).enumerate() {
+    let mut ring = |[r, z]: [f64; 2], normal: [f64; 2]| {
         let first = mesh.positions.len() as u32;
-        let before = i.checked_sub(1).and_then(|j| across.get(j));
-        for ([r, z], normal) in [(w[0], smooth(across[i], before)), (w[1], smooth(across[i], across.get(i + 1)))] {
-            for k in 0..=sides {
-                let (sin, cos) = (TAU * (k % sides) as f64 / sides as f64).sin_cos();
-                mesh.positions.push([r * cos, r * sin, z].map(|v| v as f32));
-                mesh.normals.push([normal[0] * cos, normal[0] * sin, normal[1]].map(|v| v as f32));
-                mesh.uv.push([k as f32 / sides as f32, z as f32]);
-                mesh.uv2.push([0.0; 2]);
-            }
+        for k in 0..=sides {
+            let (sin, cos) = (TAU * (k % sides) as f64 / sides as f64).sin_cos();
+            mesh.positions.push([r * cos, r * sin, z].map(|v| v as f32));
+            mesh.normals.push([normal[0] * cos, normal[0] * sin, normal[1]].map(|v| v as f32));
+            mesh.uv.push([k as f32 / sides as f32, z as f32]);
+            mesh.uv2.push([0.0; 2]);
         }
+        first
+    };
+    // Where shading is smooth two bands share a ring.
+    let mut shared: Option<(u32, [f64; 2])> = None;
+    let mut indices = Vec::new();
+    for (i, w) in profile.windows(2).enumerate() {
+        let below = smooth(across[i], i.checked_sub(1).and_then(|j| across.get(j)));
+        let above = smooth(across[i], across.get(i + 1));
+        let low = match shared {
+            Some((first, normal)) if normal == below => first,
+            _ => ring(w[0], below),
+        };
+        let high = ring(w[1], above);
+        shared = Some((high, above));
         for k in 0..sides as u32 {
-            let (a, d) = (first + k, first + k + sides as u32 + 1);
+            let (a, d) = (low + k, high + k);
             if w[0][0] > 0.0 {
-                mesh.indices.extend([a, a + 1, d + 1]);
+                indices.extend([a, a + 1, d + 1]);
             }
             if w[1][0] > 0.0 {
-                mesh.indices.extend([a, d + 1, d]);
+                indices.extend([a, d + 1, d]);
             }
         }
+    }
+    mesh.indices = indices;
+    mesh
+}
+
+/// The same from afar, in as few vertices as can be: smooth all over, its ends one vertex each, nothing along a seam.
+fn plainly_turned(role: Role, profile: &[[f64; 2]], sides: usize) -> Primitive {
+    let mut mesh = Primitive { role: Some(role), ..Primitive::default() };
+    let last = profile.len() - 1;
+    let mut below: Option<(u32, u32)> = None;
+    for (i, [r, z]) in profile.iter().copied().enumerate() {
+        let (before, after) = (profile[i.saturating_sub(1)], profile[(i + 1).min(last)]);
+        let (out, up) = (after[1] - before[1], before[0] - after[0]);
+        let closed = r <= 0.0;
+        let [out, up] = if closed { [0.0, if i == 0 { -1.0 } else { 1.0 }] } else { [out, up].map(|v| v / out.hypot(up).max(1e-9)) };
+        let (first, n) = (mesh.positions.len() as u32, if closed { 1 } else { sides as u32 });
+        for k in 0..n {
+            let (sin, cos) = (TAU * f64::from(k) / sides as f64).sin_cos();
+            mesh.positions.push([r * cos, r * sin, z].map(|v| v as f32));
+            mesh.normals.push([out * cos, out * sin, up].map(|v| v as f32));
+            mesh.uv.push([f64::from(k) / sides as f64, z].map(|v| v as f32));
+            mesh.uv2.push([0.0; 2]);
+        }
+        if let Some((low, m)) = below {
+            for k in 0..sides as u32 {
+                let (next, at) = ((k + 1) % sides as u32, |first: u32, n: u32, k: u32| first + k % n);
+                if m > 1 {
+                    mesh.indices.extend([at(low, m, k), at(low, m, next), at(first, n, next)]);
+                }
+                if n > 1 {
+                    mesh.indices.extend([at(low, m, k), at(first, n, next), at(first, n, k)]);
+                }
+            }
+        }
+        below = Some((first, n));
     }
     mesh
 }
