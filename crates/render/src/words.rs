@@ -462,14 +462,15 @@ impl Writer<'_> {
         if (l.kind == Kind::Pipe) != beneath && !(l.kind == Kind::Street && self.look.mode == Mode::Xray) {
             return None;
         }
-        let beyond = |p: Vec3| match self.look.mode {
+        let far_off = |p: Vec3| match self.look.mode {
             // The ground outside the excavation stays shut; from below, far pipes would be a carpet of words.
             Mode::Cutaway => !self.in_cut(screen.enu(p)),
             Mode::Below => screen.enu(p).distance(self.view.eye_in_enu) > 110.0,
             Mode::Surface | Mode::Xray => false,
         };
+        let beyond = |p: Vec3| far_off(p) || self.is_taken(screen.enu(p));
         let dense;
-        let path = if beneath && self.look.mode != Mode::Xray {
+        let path = if beneath && (self.look.mode != Mode::Xray || self.look.section.is_some()) {
             dense = densified(&l.path, 1.0);
             &dense
         } else {
@@ -514,8 +515,12 @@ impl Writer<'_> {
     fn in_cut(&self, p: DVec3) -> bool {
         cut_holds(self.look, p)
     }
+    /// By the section: nothing is left there that a word could name.
+    fn is_taken(&self, p: DVec3) -> bool {
+        crate::pick::section_takes(self.view, self.look, p)
+    }
     fn spot(&self, s: &Spot, screen: &Screen<'_>) -> Option<Label> {
-        let (at, far_m) = screen.at(s.at)?;
+        let (at, far_m) = screen.at(s.at).filter(|_| !self.is_taken(screen.enu(s.at)))?;
         let metres_per_px = self.view.metres_per_px(f64::from(far_m)) as f32;
         let wide = 2.0 * s.half_m / metres_per_px;
         let mode = self.look.mode;

@@ -102,6 +102,7 @@ pub(super) fn tin(sink: &mut Sink, points: &[Point3], triangles: &[[u32; 3]], ro
         }
     }
     let mut mesh = sink.mesh(role);
+    mesh.seen_from_behind();
     let at: Vec<u32> = points.iter().zip(&normals).map(|(p, n)| mesh.plan_vertex(*p, *n, [0.0; 2])).collect();
     for t in triangles {
         if let (Some(a), Some(b), Some(c)) = (at.get(t[0] as usize), at.get(t[1] as usize), at.get(t[2] as usize)) {

@@ -101,8 +101,8 @@ pub(super) fn blocks(sink: &mut Sink, scene: &Scene, features: &[Feature], kept:
 
 /// Of the surveyed ground at the leaves, m.
 const FLAT_M: f64 = 0.01;
-/// Smaller nets stay as they are.
-const FEW: usize = 64;
+/// Smaller nets stay as they are, and larger ones, which would take longer to thin than to draw.
+const WORTH_IT: std::ops::Range<usize> = 64..20_000;
 
 /// A surveyed point; plan metres from the block's first.
 struct Node {
@@ -121,7 +121,7 @@ impl HasPosition for Node {
 /// lies farthest from it, until none is farther than [`FLAT_M`]. `None` where that is no gain, and for a net that is not
 /// the whole of its hull or has two points above each other: a quarry's rim, a cliff.
 fn thinned(points: &[Point3], triangles: &[[u32; 3]]) -> Option<(Vec<Point3>, Vec<[u32; 3]>)> {
-    if points.len() < FEW {
+    if !WORTH_IT.contains(&points.len()) {
         return None;
     }
     let o = points[0];

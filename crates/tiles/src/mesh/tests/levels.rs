@@ -337,3 +337,20 @@ fn an_empty_layer_has_no_plan_and_a_broken_box_is_named() {
     assert_eq!(form["asset"]["version"], "1.1");
     assert_eq!(form["extras"]["strata"], serde_json::json!({"layer": "layer-building", "theme": "building", "synthetic": true}));
 }
+
+/// A layer whose features do not stand out of their geometry is laid out by its boxes alone: that must be the same.
+#[test]
+fn what_stands_out_of_its_geometry_is_known() {
+    use FieldKind::*;
+    use Theme::*;
+    let names = ["height_m", "floors", "crown_m", "od_mm", "dn_mm", "ground_m", "depth_m", "well_depth_m", "width_m", "diameter_m"];
+    for theme in
+        [Terrain, Water, Road, Rail, Building, Parcel, ControlLine, Pipe, PipePoint, Tree, Address, Sensor, Transit, Admin, Theme::Other]
+    {
+        let layer = layer(theme, &names.map(|n| (n, Float)));
+        let line = vec![[ORIGIN[0], ORIGIN[1], 200.0], [ORIGIN[0] + 30.0, ORIGIN[1] + 8.0, 201.0]];
+        let f = feature("f", Geometry::LineString(line), names.map(|_| Value::Float(500.0)).to_vec());
+        let own = f.geometry.bounds();
+        assert_eq!(body_bounds(&layer, &f) != own, crate::stands_out(theme), "{theme:?}");
+    }
+}
