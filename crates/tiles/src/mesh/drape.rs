@@ -73,7 +73,8 @@ fn draped(sink: &mut Sink, scene: &Scene, rings: &[Vec<Point3>], role: Role, lif
 
 /// Halves edges until the triangles follow the ground: as long as one parts from it by more than [`Scene::flatness_m`] and
 /// has an edge that is not short yet. An edge is cut for both of its triangles or for none, and always in its middle, so
-/// no cracks open; whether it is cut is seen along the edge alone, so that neighbouring areas agree.
+/// no cracks open within an area. Neighbouring areas see the same bends along an edge that they share; where one cuts it for a
+/// bend in its own inside, they part there by no more than that flatness.
 fn followed(points: &mut Vec<Point3>, mut triangles: Vec<[u32; 3]>, scene: &Scene) -> Vec<[u32; 3]> {
     let (shortest_m, longest_m) = (scene.coarser(20.0), scene.coarser(160.0));
     let mut cut: HashMap<(u32, u32), bool> = HashMap::new();
