@@ -42,7 +42,7 @@ struct Draw {
 @group(3) @binding(1) var shadow_sampler: sampler_comparison;
 // Distance along the view axis of the matter under each pixel, m, negative where it is a building; only x-ray reads it.
 @group(3) @binding(2) var solid: texture_2d<f32>;
-// Chances 0..1 at the corners of a lattice that repeats, for `noise`.
+// Chances 0..1 at the corners of a lattice that repeats, for `noise`; and `fbm`, ready mixed.
 @group(3) @binding(3) var grain: texture_2d<f32>;
 @group(3) @binding(4) var grain_sampler: sampler;
 
@@ -138,12 +138,14 @@ fn noise(p: vec2f) -> f32 {
     let i = floor(p);
     let f = p - i;
     let u = f * f * (3.0 - 2.0 * f);
-    // Within one period: a far coordinate would lose its fraction.
+    // Within one period: a far coordinate would lose its fraction. The picture holds it twice over.
     let at = i - floor(i / GRAIN) * GRAIN;
-    return textureSampleLevel(grain, grain_sampler, (at + u + 0.5) / GRAIN, 0.0).x;
+    return textureSampleLevel(grain, grain_sampler, (at + u + 0.5) / (2.0 * GRAIN), 0.0).x;
 }
+// Four octaves of it.
+const MOTTLE: f32 = 64.0;
 fn fbm(p: vec2f) -> f32 {
-    return noise(p) * 0.5 + noise(p * 2.03 + 17.1) * 0.28 + noise(p * 4.1 + 5.3) * 0.15 + noise(p * 8.3 + 31.7) * 0.07;
+    return textureSampleLevel(grain, grain_sampler, fract(p / MOTTLE), 0.0).y;
 }
 // How much of a pixel of width `w` at `x` lies in [a, b]: a stripe without jagged edges.
 fn band(x: f32, a: f32, b: f32, w: f32) -> f32 {
@@ -165,6 +167,10 @@ fn luma(c: vec3f) -> f32 {
 
 // ---- light -------------------------------------------------------------------------------------------------
 
+// One tap, so many of its steps from the point itself.
+fn sunlit(q: vec4f, x: f32, y: f32, size: f32) -> f32 {
+    return textureSampleCompareLevel(shadow_map, shadow_sampler, q.xy + vec2f(x, y) * (size * 1.1), q.z);
+}
 fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
     let depth = dot(pos, frame.forward.xyz);
     // One that is not in use ends at 0.
@@ -184,19 +190,19 @@ fn shadow_at(pos: vec3f, n: vec3f) -> f32 {
     let lo = corner + vec2f(size * 2.5);
     let hi = corner + vec2f(0.5 - size * 2.5);
     if any(q.xy < lo) || any(q.xy > hi) || q.z > 1.0 { return 1.0; }
+    // Written out: a software adapter keeps what a loop sums in memory.
     var s = 0.0;
-    var weights = 0.0;
-    let middle = 0.5 * f32(shadow_taps - 1);
-    for (var y = 0; y < shadow_taps; y += 1) {
-        for (var x = 0; x < shadow_taps; x += 1) {
-            let o = vec2f(f32(x), f32(y)) - middle;
-            let w = (2.0 - abs(o.x)) * (2.0 - abs(o.y));
-            s += w * textureSampleCompareLevel(shadow_map, shadow_sampler, q.xy + o * size * 1.1, q.z);
-            weights += w;
-        }
+    if shadow_taps == 1 {
+        s = sunlit(q, 0.0, 0.0, size);
+    } else if shadow_taps == 2 {
+        s = (sunlit(q, -0.5, -0.5, size) + sunlit(q, 0.5, -0.5, size) + sunlit(q, -0.5, 0.5, size) + sunlit(q, 0.5, 0.5, size)) * 0.25;
+    } else {
+        let corners = sunlit(q, -1.0, -1.0, size) + sunlit(q, 1.0, -1.0, size) + sunlit(q, -1.0, 1.0, size) + sunlit(q, 1.0, 1.0, size);
+        let sides = sunlit(q, 0.0, -1.0, size) + sunlit(q, -1.0, 0.0, size) + sunlit(q, 1.0, 0.0, size) + sunlit(q, 0.0, 1.0, size);
+        s = (corners + 2.0 * sides + 4.0 * sunlit(q, 0.0, 0.0, size)) / 16.0;
     }
     let last = max(max(frame.splits.x, frame.splits.y), max(frame.splits.z, frame.splits.w));
-    return mix(s / weights, 1.0, smoothstep(last * 0.85, last, depth));
+    return mix(s, 1.0, smoothstep(last * 0.85, last, depth));
 }
 fn sky_towards(d: vec3f) -> vec3f {
     let t = 1.0 - exp(-max(d.z, 0.0) * 5.5);

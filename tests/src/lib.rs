@@ -47,9 +47,23 @@ pub fn data() -> Option<PathBuf> {
 
 /// A folder that lives as long as the test run and is fresh for it.
 pub fn scratch(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("strata-tests-{}", std::process::id())).join(name);
+    let dir = folder_of_the_run().join(name);
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("a temporary folder");
+    dir
+}
+
+/// A shell waits for the run to end, however it ends, and takes the folder away.
+fn folder_of_the_run() -> &'static Path {
+    static DIR: OnceLock<(PathBuf, Child)> = OnceLock::new();
+    let (dir, _) = DIR.get_or_init(|| {
+        let dir = std::env::temp_dir().join(format!("strata-tests-{}", std::process::id()));
+        // Servers that stop with the run may write for a moment longer.
+        let swept = r#"trap '' INT HUP; read -r _; sleep 2; rm -rf "$1" || { sleep 5; rm -rf "$1"; }"#;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", swept, "sh"]).arg(&dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        (dir, shell.spawn().expect("sh starts"))
+    });
     dir
 }
 
