@@ -141,7 +141,8 @@ impl Tile {
         });
         let ecef_from_tile = DMat4::from_cols_array(&content.ecef_from_tile);
         let [lon, lat, h] = geographic_from_ecef(ecef_from_tile.w_axis.truncate().to_array());
-        let plan = [lon.to_radians() * 6_378_137.0 * lat.to_radians().cos(), lat.to_radians() * 6_378_137.0];
+        // Of one parallel for all of a city, so that noise goes on from tile to tile.
+        let plan = [lon.to_radians() * 6_378_137.0 * lat.round().to_radians().cos(), lat.to_radians() * 6_378_137.0];
         let world = [plan[0].rem_euclid(16_384.0) as f32, plan[1].rem_euclid(16_384.0) as f32, h as f32];
         let (pick, words) = (PickMesh::new(content), TileWords::new(content));
         Self { meshes, features, texels: picture_of, heads, bits, marked: false, pick, words, ecef_from_tile, world, bytes }

@@ -32,14 +32,15 @@ struct Load {
 
 fn load(theme: Theme) -> Load {
     let l = |leaf, least_m, sharpness, most, overhang_m| Load { leaf, least_m, sharpness, most, overhang_m };
+    // A cell is drawn at once for each of its matters: what is seen of a whole city at 1920 × 1080 and 8 px has some 450.
     match theme {
         Theme::Terrain => l(4, 512.0, 24.0, 4096, 1.0),
-        Theme::Building => l(300, 150.0, 16.0, 120_000, 5.0),
+        Theme::Building => l(1200, 300.0, 32.0, 120_000, 5.0),
         Theme::Pipe => l(1500, 100.0, 24.0, 60_000, 5.0),
         Theme::PipePoint => l(1500, 100.0, 32.0, 60_000, 5.0),
         Theme::Tree => l(150, 60.0, 48.0, 60_000, 20.0),
         Theme::Road => l(400, 250.0, 20.0, 40_000, 60.0),
-        Theme::Parcel => l(150, 250.0, 20.0, 20_000, 1.0),
+        Theme::Parcel => l(600, 500.0, 40.0, 20_000, 1.0),
         Theme::Water => l(200, 500.0, 20.0, 20_000, 1.0),
         Theme::Rail => l(400, 500.0, 24.0, 20_000, 20.0),
         Theme::ControlLine => l(400, 250.0, 24.0, 20_000, 5.0),

@@ -56,7 +56,7 @@ fn ground_of(n: usize, height: impl Fn(f64, f64) -> f64) -> (Arc<Layer>, Vec<Fea
 
 #[test]
 fn every_feature_is_in_one_leaf_and_the_cells_of_a_level_nest() {
-    let (layer, features) = quarter(40, 31.0);
+    let (layer, features) = quarter(80, 31.0);
     let plan = plan_of(&layer, &features);
     assert!(plan.max_level() >= 2, "{}", plan.max_level());
     let batch = FeatureBatch { layer, features };
@@ -73,8 +73,8 @@ fn every_feature_is_in_one_leaf_and_the_cells_of_a_level_nest() {
             assert!(plan.has_content(at.0 - 1, at.1 / 2, at.2 / 2), "{at:?} has a parent");
         }
     }
-    assert_eq!(seen.len(), 1600);
-    assert!(seen.values().all(|n| *n == 1) && fullest <= 300, "{fullest}");
+    assert_eq!(seen.len(), 6400);
+    assert!(seen.values().all(|n| *n == 1) && fullest <= 1200, "{fullest}");
     let leaf = per_level[&plan.max_level()];
     for (level, count) in per_level.iter().filter(|(l, _)| **l + 2 <= plan.max_level()) {
         assert!(count * 4 < leaf, "level {level}: {count} triangles of {leaf}");
