@@ -84,7 +84,22 @@ def busy_s():
     return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
 
 
+def adopt_orphans():
+    """From now on what a browser leaves behind when it ends becomes a child of this process, and its seconds are ours."""
+    import ctypes
+
+    PR_SET_CHILD_SUBREAPER = 36
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 def own_s():
+    # Orphans that have ended are counted once they are waited for; a child that runs on is left alone.
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
     t = os.times()
     return t.user + t.system + t.children_user + t.children_system
 
@@ -134,6 +149,7 @@ class Table:
 def held(name, about, duel):
     """Runs one duel and says under which load. `others` is what other processes took, in cores."""
     print(f"\n== {name}: {about}", flush=True)
+    adopt_orphans()
     before, busy, own, clock = load(), busy_s(), own_s(), time.time()
     try:
         tables = duel()
@@ -143,7 +159,7 @@ def held(name, about, duel):
     except Exception as fault:
         traceback.print_exc()
         return {"name": name, "about": about, "failed": str(fault).strip().split("\n")[0]}
-    # A duel stops its servers, so that they stand among our children here.
+    # A duel stops its servers and browsers, so that they stand among our children here.
     others = max(0.0, (busy_s() - busy - (own_s() - own)) / (time.time() - clock))
     for t in tables:
         print("\n" + t.markdown(), flush=True)
