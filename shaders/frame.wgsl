@@ -24,7 +24,8 @@ struct Frame {
     terrain: vec4f,       // lowest and highest tint, contours on, snow 0..1
     windows: vec4f,       // share of lit windows: homes, offices, shops, others
     section: mat4x4f,     // to the cube of the section box, −1 to 1
-    section_on: vec4f,    // 0 no section, 1 what is inside stays, 2 what is outside
+    section_on: vec4f,    // 0 no section, 1 what is inside stays, 2 what is outside; y: corners of its outline
+    section_outline: array<vec4f, 12>, // in the cube's plan, two corners each
 }
 
 struct Draw {
@@ -274,8 +275,24 @@ fn cut_off(pos: vec3f) -> bool {
     if whole { return false; }
     let on = shielded(frame.section_on.x);
     if on < 0.5 { return false; }
-    let q = abs((frame.section * vec4f(pos, 1.0)).xyz);
-    return all(q <= vec3f(1.0)) == (on > 1.5);
+    let q = (frame.section * vec4f(pos, 1.0)).xyz;
+    return (all(abs(q) <= vec3f(1.0)) && in_outline(q.xy)) == (on > 1.5);
+}
+fn outline_corner(i: i32) -> vec2f {
+    let two = frame.section_outline[i / 2];
+    return select(two.xy, two.zw, (i & 1) == 1);
+}
+fn in_outline(p: vec2f) -> bool {
+    let n = i32(shielded(frame.section_on.y));
+    if n == 0 { return true; }
+    var inside = false;
+    var a = outline_corner(n - 1);
+    for (var i = 0; i < n; i++) {
+        let b = outline_corner(i);
+        if (a.y > p.y) != (b.y > p.y) && p.x < (b.x - a.x) * (p.y - a.y) / (b.y - a.y) + a.x { inside = !inside; }
+        a = b;
+    }
+    return inside;
 }
 // Where a section opens a body its inner faces stand for the cut: paper with a hatch.
 fn hatched(c: vec4f, n: vec3f, pos: vec3f, px: vec2f) -> vec4f {

@@ -195,7 +195,9 @@ fn snow_on(plan: vec3f, more: f32) -> f32 {
     }
     leaf = mix(leaf, srgb(142.0, 128.0, 114.0), winter);
     leaf *= 0.82 + 0.30 * noise(plan.xy * 1.4 + plan.z);
-    return matter(lit(leaf, n, v.pos, 0.75 + 0.25 * n.z) + leaf * street_light() * 0.05, n, v.pos, f, v.clip.xy);
+    // A crown that a section opens is leaf all through.
+    let shown = select(n, -n, !whole && shielded(frame.section_on.x) > 0.5 && dot(n, v.pos) > 0.0);
+    return matter(lit(leaf, shown, v.pos, 0.75 + 0.25 * shown.z) + leaf * street_light() * 0.05, shown, v.pos, f, v.clip.xy);
 }
 
 @fragment fn fs_plain(v: Vertex) -> @location(0) vec4f {

@@ -89,6 +89,8 @@ fn marks(kind: u32, t: f32, w: f32) -> f32 {
         c = linear(mix(ground, encoded(c), mix(1.0, mix(0.78, 0.55, core), share)));
     }
     if under { c = mix(UNDER_EARTH, c, exp(-max(length(v.pos) - 30.0, 0.0) / 90.0)); }
+    // Where a section cuts a pipe one looks into it.
+    if shielded(frame.section_on.x) > 0.5 && dot(v.normal, v.pos) > 0.0 { c = mix(linear(CASING / 255.0), c, 0.25) * 0.6; }
     return vec4f(chosen(c, n, v.pos, f), 0.0);
 }
 
@@ -129,17 +131,25 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
     return vec4f(srgb(68.0, 81.0, 94.0), 0.0);
 }
 
-// Walls of the excavation: black soil over loess with its hatch, a line each metre, a staff at both ends of each wall, the
+// Walls of the excavation, or of a section: black soil over loess with its hatch, a line each metre, a staff at both ends of each wall, the
 // frost line dashed at 1.69 m.
 @fragment fn fs_earth(v: Vertex) -> @location(0) vec4f {
     let w = max(fwidth(v.uv.y), 1e-4);
     let wx = max(fwidth(v.uv.x), 1e-4);
     let n = normalize(v.normal);
+    let light = 0.66 + 0.34 * max(dot(n, normalize(vec3f(0.4, -0.5, 0.75))), 0.0);
+    if v.row > 0u {
+        // The cut end of a pipe: its class within its casing, hatched as a cut is.
+        let f = bare(v.row);
+        let hatch = band(fract((v.clip.x + v.clip.y) / 7.0), 0.0, 0.28, 0.14);
+        let rim = band(v.uv.x, 1.0 - clamp(1.8 * wx, 0.12, 0.4), 2.0, wx);
+        return vec4f(mix(linear(f.colour.rgb) * (1.0 - 0.30 * hatch) * light, linear(CASING / 255.0), rim), 0.0);
+    }
     let depth = v.uv.y;
     var c = mix(srgb(206.0, 180.0, 144.0), srgb(184.0, 158.0, 126.0), clamp(depth / 6.0, 0.0, 1.0));
     c = mix(c, srgb(96.0, 84.0, 72.0), band(depth, -0.1, 0.62 + 0.16 * noise(vec2f(v.uv.x * 0.7, 3.0)), w));
     c *= 0.90 + 0.20 * fbm(vec2f(v.uv.x * 0.9, depth * 3.1)) + 0.06 * (noise(v.uv.xy * 7.0) - 0.5);
-    if n.z < 0.5 {
+    if abs(n.z) < 0.5 {
         let hatch = fract((v.uv.x + depth) / 0.8);
         c *= 1.0 - 0.22 * band(hatch, 0.0, 0.09, w / 0.8);
         let metre = abs(fract(depth + 0.5) - 0.5);
@@ -154,7 +164,6 @@ const UNDER_EARTH = vec3f(0.0185, 0.0160, 0.0140);
         c = mix(c, srgb(24.0, 26.0, 30.0), edge);
         c = mix(c, srgb(255.0, 213.0, 0.0), band(depth, -1.0, max(0.06, 1.5 * w), w));
     }
-    let light = 0.66 + 0.34 * max(dot(n, normalize(vec3f(0.4, -0.5, 0.75))), 0.0);
     return vec4f(c * light, 0.0);
 }
 

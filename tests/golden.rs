@@ -92,6 +92,10 @@ fn every_scene_of_the_folder_has_a_reference_and_the_other_way_round() {
     };
     assert_eq!(names("scenes", "json"), SCENES);
     assert_eq!(names("tests/golden", "png"), SCENES);
+    for name in SCENES.iter().copied().chain(["13-planner"]) {
+        let p = Rgb::read(&repository().join(format!("docs/img/{name}.png")));
+        assert_eq!([p.width, p.height], [1920, 1080], "{name}");
+    }
 }
 
 /// The difference on the picture alone: the foot of the plate, which prints time and version, would give any change away.
@@ -100,7 +104,6 @@ fn on_the_city(name: &str, actual: &std::path::Path) -> Difference {
     difference(&field(&Rgb::read(actual)), &field(&Rgb::read(&reference(name))))
 }
 
-/// What a planner would see, the comparison sees: the sun an hour on, one main out of hundreds gone.
 /// A still of a scene with a section shows what is in the box and nothing else of the city; without, all of it.
 #[test]
 fn a_section_in_a_scene_file_cuts_the_still() {
@@ -123,6 +126,7 @@ fn a_section_in_a_scene_file_cuts_the_still() {
     assert!(cut > 50 && cut * 4 < whole, "{cut} of {whole} edges are left");
 }
 
+/// What a planner would see, the comparison sees: the sun an hour on, one main out of hundreds gone.
 #[test]
 fn a_small_change_is_caught() {
     let later = drawn(district(), "03-winter-dahan", "sun-later", &["--at", "2026-01-20T12:50:00+08:00"]);

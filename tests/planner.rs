@@ -131,6 +131,17 @@ fn the_page_measures_selects_moves_and_comes_back() {
     assert!(number(&section["pulled_m"]) > 0.5, "the drag moved the face by {}: {seen}", section["pulled_m"]);
     assert!(number(&section["street_deg"]).abs() <= 45.0, "{seen}");
     assert!(section["changed"].as_u64() > Some(300), "the picture is the same: {seen}");
+    // An outline cuts likewise; its corners go where they are moved.
+    assert_eq!((&section["corners"], &section["left"]), (&json!(5), &json!(4)), "{seen}");
+    assert_eq!(section["over"][0], section["id"], "{seen}");
+    assert!(section["above"][2].is_string(), "no other building was seen from above: {seen}");
+    assert_ne!(section["over"][1], section["above"][2], "a building outside of the outline is picked: {seen}");
+    assert!(section["drawing"].as_str().is_some_and(|t| t.contains('5')), "{seen}");
+    let moved = |what: &str| [0, 1].map(|k| number(&section[what][k]));
+    assert!(moved("stepped_m").iter().zip([0.5, 5.0]).all(|(a, b)| (a - b).abs() < 0.011), "{seen}");
+    let [east, north] = moved("dragged_m");
+    assert!(east < -0.5 && north.abs() < -east * 0.2, "the drag moved the corner by {east}, {north}: {seen}");
+    assert!((number(&section["typed_m"]) + 2.0).abs() < 0.011, "{seen}");
     assert_eq!((&section["link"], &section["removed"]), (&json!(true), &json!(true)), "{seen}");
     let eye = seen["eye_m"].as_f64().expect("an eye");
     assert!((eye - 1.6).abs() < 0.25, "the eye is {eye} m over the ground: {seen}");

@@ -15,7 +15,7 @@ for name in "$@"; do case $name in 13-* | 1[5-8]-*) pages+=("$name") ;; esac; do
 for i in "${!scenes[@]}"; do case ${scenes[i]} in 13-* | 1[5-8]-*) unset "scenes[i]" ;; esac; done
 [ $# -gt 0 ] || for file in "$root"/scenes/[0-9]*.json; do scenes+=("$(basename "$file" .json)"); done
 for name in "${scenes[@]}"; do
-  "$strata" shot "$work/city" "$name" -o "$root/docs/img/$name.png" --size 1280x720 --frame
+  "$strata" shot "$work/city" "$name" -o "$root/docs/img/$name.png" --size 1920x1080 --frame
   "$strata" shot "$work/city" "$name" -o "$root/tests/golden/$name.png" --size 800x500 --frame
 done
 [ ${#pages[@]} -gt 0 ] || exit 0

@@ -8,7 +8,7 @@ const cbd = '125.3186000,43.8866000,215.00';
 const ready = (page, ms = 240_000) => until(page, 'window.strata?.ready()', ms);
 
 async function dressed() {
-  await withPage({ width: 1600, height: 1000 }, async (page) => {
+  await withPage({ width: 1920, height: 1080 }, async (page) => {
     await page.goto(`${url}/#token=${token}`);
     await ready(page);
     const get = (path) => page.evaluate(async (p) => (await fetch(p, { headers: { accept: 'application/json' } })).json(), path);
@@ -156,8 +156,8 @@ async function worked() {
     await page.goto(`${url}/?scene=planner&camera=${body.middle[0].toFixed(7)},${body.middle[1].toFixed(7)},${body.middle[2].toFixed(2)},${(body.radius_m * 7).toFixed(0)},20,-45&t=2026-06-21&sel=buildings:${encodeURIComponent(spot.id)}`);
     await ready(page);
     await until(page, "!!document.querySelector('[data-testid=card] dl dd')", 20_000);
-    out.section = await evaluate(async ({ id }) => {
-      // The building's own pixel, and one of another building beside it.
+    // A building's own pixel, and one of another building beside it.
+    const pixels = (id, other) => evaluate(async ([id, other]) => {
       const { twin } = window.strata;
       const c = document.getElementById('twin');
       const found = { id };
@@ -165,10 +165,11 @@ async function worked() {
         const [x, y] = [c.clientWidth * (0.02 + 0.66 * ((k * 7) % 30) / 30), c.clientHeight * (0.04 + 0.92 * Math.floor(k / 30) / 30)];
         const hit = await twin.pick(x, y);
         if (hit?.id === id) found.own ??= [x, y];
-        else if (hit?.layer === 'buildings') found.other ??= [x, y, hit.id];
+        else if (hit?.layer === 'buildings' && (other ?? hit.id) === hit.id) found.other ??= [x, y, hit.id];
       }
       return found;
-    }, spot);
+    }, [id, other]);
+    out.section = await pixels(spot.id);
     const cut = () => evaluate(() => window.strata.twin.section());
     const over = ([x, y]) => evaluate(([x, y]) => window.strata.twin.pick(x, y).then((h) => h?.id ?? null), [x, y]);
     const drawn = async () => { await ready(page); await page.waitForTimeout(600); await ready(page); return page.screenshot({ timeout: 180_000 }); };
@@ -226,6 +227,48 @@ async function worked() {
     await page.locator('[data-testid=section-street]').click();
     await until(page, 'window.strata.twin.section().heading_deg !== 0', 20_000);
     out.section.street_deg = (await cut()).heading_deg;
+    // Over a plan of five corners, clicked from above: the building stays, the other goes; a corner moved by keys, one by a drag,
+    // one by a number, one taken away.
+    await evaluate((b) => { const { twin } = window.strata; twin.setCamera({ ...twin.camera(), target: b.middle, distance_m: b.radius_m * 8, heading_deg: 0, pitch_deg: -86 }); }, body);
+    // With its roof on again, so that one does not look through it.
+    await page.locator('[data-testid=face-top]').fill('60');
+    await page.locator('[data-testid=face-top]').press('Enter');
+    await page.locator('[data-testid=section-polygon]').click();
+    await drawn();
+    // While it is drawn nothing is cut.
+    const above = await pixels(spot.id);
+    out.section.above = above.other;
+    const corners = await evaluate(([b]) => {
+      const r = b.radius_m;
+      const [mx, my] = [111_320 * Math.cos((b.middle[1] * Math.PI) / 180), 111_100];
+      const box = document.getElementById('twin').getBoundingClientRect();
+      return [[-1, -1], [1, -1], [1.15, 0], [1, 1], [-1, 1]].map(([x, y]) => window.strata.twin.onScreen([b.middle[0] + (x * r) / mx, b.middle[1] + (y * r) / my, b.low_m])).map((p) => [box.left + p[0], box.top + p[1]]);
+    }, [body]);
+    for (const [x, y] of corners) await page.mouse.click(x, y);
+    out.section.drawing = await page.locator('[data-testid=section] [role=status]').innerText();
+    await page.locator('#twin').focus();
+    await page.keyboard.press('Enter');
+    await drawn();
+    const outlined = await cut();
+    out.section.corners = outlined.outline.length;
+    out.section.over = [await over(above.own), await over(above.other)];
+    await page.locator('[data-testid=handle-corner-2]').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Shift+ArrowUp');
+    const stepped = await cut();
+    out.section.stepped_m = [0, 1].map((k) => stepped.outline[2][k] - outlined.outline[2][k]);
+    const held = await evaluate(() => { const r = document.querySelector('[data-testid=handle-corner-0]').getBoundingClientRect(); return [r.left + 14, r.top + 14]; });
+    await page.mouse.move(...held);
+    await page.mouse.down();
+    await page.mouse.move(held[0] - 24, held[1], { steps: 4 });
+    await page.mouse.up();
+    out.section.dragged_m = (await cut()).outline[0].map((v, k) => v - outlined.outline[0][k]);
+    await page.locator('[data-testid=corner-1-1]').fill(String(outlined.outline[1][1] - 2));
+    await page.locator('[data-testid=corner-1-1]').press('Enter');
+    out.section.typed_m = (await cut()).outline[1][1] - outlined.outline[1][1];
+    await page.locator('[data-testid=handle-corner-2]').focus();
+    await page.keyboard.press('Delete');
+    out.section.left = (await cut()).outline.length;
     await page.keyboard.press('Escape');
     await page.waitForTimeout(700);
     const kept = [page.url(), await cut()];

@@ -24,7 +24,46 @@ export function middleOf(box, { axis, side }, further = 0) {
   p[axis] = box[side][axis] + further;
   return placeIn(box, p);
 }
+/** Longitude and latitude as metres along the box's own axes. */
+export function placeOut(box, [lon, lat]) {
+  const [mx, my] = perDegree(box.centre[1]);
+  const [east, north] = [(lon - box.centre[0]) * mx, (lat - box.centre[1]) * my];
+  const t = (box.heading_deg * Math.PI) / 180;
+  return [east * Math.cos(t) - north * Math.sin(t), north * Math.cos(t) + east * Math.sin(t)];
+}
 export const LEAST_M = 0.5;
+export const MOST_CORNERS = 24;
+/** Whether a ring of corners encloses a plan without crossing itself. */
+export function encloses(ring) {
+  const n = ring.length;
+  if (n < 3 || n > MOST_CORNERS) return false;
+  const turn = (a, b, c) => (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+  const side = (i) => [ring[i], ring[(i + 1) % n]];
+  let area = 0;
+  for (let i = 1; i < n - 1; i++) area += turn(ring[0], ring[i], ring[i + 1]);
+  for (let i = 0; i < n; i++) for (let j = i + 2; j < n; j++) {
+    if ((j + 1) % n === i) continue;
+    const [[a, b], [c, d]] = [side(i), side(j)];
+    if (!(turn(a, b, c) * turn(a, b, d) > 0 || turn(c, d, a) * turn(c, d, b) > 0)) return false;
+  }
+  return Math.abs(area) >= 0.01;
+}
+/** The box over these corners, m along its axes; its bounds are theirs. None where they enclose nothing. */
+export function outlined(box, corners) {
+  const outline = corners.map((c) => c.map((v) => Math.round(v * 100) / 100));
+  if (!encloses(outline)) return null;
+  const bound = (f) => [0, 1].map((k) => f(...outline.map((c) => c[k])));
+  return { ...box, low_m: [...bound(Math.min), box.low_m[2]], high_m: [...bound(Math.max), box.high_m[2]], outline };
+}
+/** Over places that were pointed at, `[lon, lat, height]`. */
+export function over(places, box) {
+  const mean = [0, 1, 2].map((k) => places.reduce((sum, p) => sum + p[k], 0) / places.length);
+  const foot = Math.min(...places.map((p) => p[2]));
+  const centre = place([mean[0], mean[1], foot]);
+  const top = Math.max(round(box ? box.centre[2] + box.high_m[2] - foot : 60), 6);
+  const blank = { centre, heading_deg: 0, low_m: [0, 0, -6], high_m: [0, 0, top], outside: box?.outside ?? false };
+  return outlined(blank, places.map((p) => placeOut(blank, p)));
+}
 /** The box with one face moved, never past the one opposite. */
 export function moved(box, { axis, side }, to) {
   const next = { ...box, low_m: [...box.low_m], high_m: [...box.high_m] };
@@ -44,13 +83,15 @@ export const ahead = (camera) => {
   const half = round(Math.min(400, Math.max(6, camera.distance_m * 0.16)));
   return { centre: place(camera.target), heading_deg: 0, low_m: [-half, -half, -6], high_m: [half, half, round(Math.min(120, Math.max(6, half)))], outside: false };
 };
-export const text = (box) => [...box.centre.map((v, i) => v.toFixed(i < 2 ? 7 : 2)), box.heading_deg, ...box.low_m, ...box.high_m, box.outside ? 'out' : 'in'].join(',');
+export const text = (box) => [...box.centre.map((v, i) => v.toFixed(i < 2 ? 7 : 2)), box.heading_deg, ...box.low_m, ...box.high_m, box.outside ? 'out' : 'in', ...(box.outline ?? []).flat()].join(',');
 export function parse(words) {
   const parts = words?.split(',') ?? [];
   const n = parts.slice(0, 10).map(Number);
-  if (parts.length !== 11 || !n.every(Number.isFinite)) return null;
+  const ends = parts.slice(11).map(Number);
+  if (parts.length < 11 || ends.length % 2 || ![...n, ...ends].every(Number.isFinite)) return null;
   const box = { centre: n.slice(0, 3), heading_deg: n[3], low_m: n.slice(4, 7), high_m: n.slice(7, 10), outside: parts[10] === 'out' };
-  return [0, 1, 2].every((k) => box.high_m[k] > box.low_m[k]) ? box : null;
+  if (ends.length) box.outline = Array.from({ length: ends.length / 2 }, (_, i) => ends.slice(2 * i, 2 * i + 2));
+  return [0, 1, 2].every((k) => box.high_m[k] > box.low_m[k]) && (!box.outline || encloses(box.outline)) ? box : null;
 }
 /** The direction of the nearest stretch of these lines, degrees from north, −45 to 45. */
 export function along(features, [lon, lat]) {

@@ -164,6 +164,11 @@ pub(crate) fn class_number(class: &str, subclass: &str) -> u32 {
     CLASSES.iter().position(known).or_else(|| CLASSES.iter().position(|c| c.0 == class)).map_or(0, |i| i as u32 + 1)
 }
 
+/// The class and subclass of a number; of none, none.
+pub(crate) fn class_of(number: u8) -> (&'static str, &'static str) {
+    usize::from(number).checked_sub(1).and_then(|i| CLASSES.get(i)).map_or(("", ""), |c| (c.0, c.1))
+}
+
 pub const CASING: Rgb = [38, 48, 58];
 pub const CASING_PALE: Rgb = [232, 237, 242];
 
@@ -208,8 +213,18 @@ pub fn terrain(heights_m: [f32; 2]) -> Vec<Section> {
     ]
 }
 
-/// What the underground pictures have beside pipes.
-pub fn underground(mode: Mode, dim: bool) -> Section {
+/// What the underground pictures have beside pipes, or the earth that a section opens.
+pub fn underground(look: &Look) -> Section {
+    let (mode, dim) = (look.mode, look.dim);
+    let earth = || {
+        [
+            entry(Swatch::Line { ink: [11, 98, 184], width: 3.0, dash: [9.0, 6.0] }, "", "冻深 1.69 m", "Frost line"),
+            entry(Swatch::Hatch { fill: [206, 180, 144], stripe: [166, 142, 112] }, "", "开挖土壁", "Earth wall"),
+        ]
+    };
+    if mode == Mode::Surface {
+        return section("地下", "Underground", if look.section.is_some() { earth().into() } else { Vec::new() });
+    }
     let mut rows = vec![
         entry(Swatch::Chevrons { fill: [122, 92, 61], mark: CASING_PALE }, "", "流向", "Flow direction"),
         entry(Swatch::Disc { fill: [236, 238, 240], rim: CASING }, "", "井盖与井筒", "Cover and shaft"),
@@ -222,10 +237,7 @@ pub fn underground(mode: Mode, dim: bool) -> Section {
             let ticks = vec!["0".into(), "3".into(), "6 m".into()];
             rows.push(entry(Swatch::Ramp { colours: vec![drain, faded], ticks }, "", "埋深愈大愈淡", "Fainter with depth"));
         }
-        Mode::Cutaway => {
-            rows.push(entry(Swatch::Line { ink: [11, 98, 184], width: 3.0, dash: [9.0, 6.0] }, "", "冻深 1.69 m", "Frost line"));
-            rows.push(entry(Swatch::Hatch { fill: [206, 180, 144], stripe: [166, 142, 112] }, "", "开挖土壁", "Earth wall"));
-        }
+        Mode::Cutaway => rows.extend(earth()),
         Mode::Below => {
             rows.push(entry(
                 Swatch::Line { ink: [150, 158, 166], width: 1.6, dash: [0.0; 2] },

@@ -34,6 +34,7 @@ mod pipelines;
 mod pit;
 mod probe;
 mod renderer;
+mod section;
 mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 mod shot;

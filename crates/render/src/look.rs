@@ -1,7 +1,7 @@
 //! What the light and the clock are like in one picture.
 
 use crate::sun::Sun;
-use glam::{DMat4, DVec3, Vec3};
+use glam::Vec3;
 use strata_model::{Instant, Theme};
 use strata_scene::{Camera, Mode, Scene, SectionBox};
 
@@ -50,47 +50,6 @@ impl Quality {
             Self::High => 4096,
         }
     }
-}
-
-/// From the earth to a cube from −1 to 1.
-pub(crate) fn cube_from_ecef(section: &SectionBox) -> DMat4 {
-    let enu = DMat4::from_cols_array(&strata_model::Enu::at_geographic(section.centre).matrix_ecef_from_local()).inverse();
-    let (low, high) = (DVec3::from(section.low_m), DVec3::from(section.high_m));
-    let turned = DMat4::from_rotation_z(section.heading_deg.to_radians());
-    DMat4::from_scale(2.0 / (high - low).max(DVec3::splat(0.01))) * DMat4::from_translation(-(low + high) / 2.0) * turned * enu
-}
-
-/// Whether a place, ECEF, is not drawn.
-pub(crate) fn takes(section: &SectionBox, ecef: DVec3) -> bool {
-    let inside = cube_from_ecef(section).transform_point3(ecef).abs().max_element() <= 1.0;
-    inside == section.outside
-}
-
-/// What of a triangle in the cube's own axes is drawn: its part inside, as triangles; or all of it, where what is outside stays
-/// and a corner lies there.
-pub(crate) fn left_of(t: [DVec3; 3], outside: bool) -> Vec<[DVec3; 3]> {
-    if outside {
-        return if t.iter().any(|p| p.abs().max_element() > 1.0) { vec![t] } else { Vec::new() };
-    }
-    let mut ring = t.to_vec();
-    for axis in 0..3 {
-        for side in [1.0, -1.0] {
-            let room = |p: DVec3| 1.0 - side * p[axis];
-            let mut kept = Vec::with_capacity(ring.len() + 1);
-            for i in 0..ring.len() {
-                let (a, b) = (ring[i], ring[(i + 1) % ring.len()]);
-                let (ra, rb) = (room(a), room(b));
-                if ra >= 0.0 {
-                    kept.push(a);
-                }
-                if (ra >= 0.0) != (rb >= 0.0) {
-                    kept.push(a.lerp(b, ra / (ra - rb)));
-                }
-            }
-            ring = kept;
-        }
-    }
-    (1..ring.len().saturating_sub(1)).map(|i| [ring[0], ring[i], ring[i + 1]]).collect()
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -220,36 +179,4 @@ pub(crate) struct Light {
 pub(crate) fn smooth(a: f32, b: f32, x: f32) -> f32 {
     let t = ((x - a) / (b - a)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// A point of the triangle lies in the cube exactly when it lies in what is left.
-        #[test]
-        fn what_is_left_of_a_triangle_is_its_part_inside(
-            t in prop::array::uniform3(prop::array::uniform3(-3.0..3.0f64)),
-            at in prop::collection::vec((0.0..1.0f64, 0.0..1.0f64), 40),
-        ) {
-            let t = t.map(DVec3::from);
-            let normal = (t[1] - t[0]).cross(t[2] - t[0]);
-            prop_assume!(normal.length() > 0.05);
-            let left = left_of(t, false);
-            let holds = |piece: &[DVec3; 3], p: DVec3| {
-                (0..3).all(|i| (piece[(i + 1) % 3] - piece[i]).cross(p - piece[i]).dot(normal) >= -1e-9)
-            };
-            for (u, v) in at {
-                let (u, v) = if u + v > 1.0 { (1.0 - u, 1.0 - v) } else { (u, v) };
-                let p = t[0] + (t[1] - t[0]) * u + (t[2] - t[0]) * v;
-                // On a face itself either is right.
-                if (p.abs().max_element() - 1.0).abs() > 1e-6 {
-                    prop_assert_eq!(left.iter().any(|piece| holds(piece, p)), p.abs().max_element() < 1.0, "{:?}", p);
-                }
-            }
-            prop_assert_eq!(left_of(t, true).is_empty(), t.iter().all(|p| p.abs().max_element() <= 1.0));
-        }
-    }
 }

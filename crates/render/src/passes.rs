@@ -8,6 +8,7 @@ use crate::{
     occlusion::Occlusion,
     pipelines::{Pipelines, Spared},
     pit::{ceiling, pit},
+    section::soil,
     shadow::{Cascade, Shadows},
     tile::{Mesh, Tile, under},
     uniforms::{Draw, FRAME_STRIDE, Frame, STRIDE, frame},
@@ -28,7 +29,8 @@ impl Renderer {
         let pit = match look.mode {
             Mode::Cutaway => Some(self.stage_at(view, pit(look.cut_m))),
             Mode::Below => Some(self.stage_at(view, ceiling(look.grid.unwrap_or_default()))),
-            Mode::Surface | Mode::Xray => None,
+            Mode::Surface => self.soil_of(look, tiles),
+            Mode::Xray => None,
         };
         // Under the ground there is no sky that could be hidden.
         let shading = self.shading && self.gpu.measures && look.mode != Mode::Below;
@@ -261,7 +263,21 @@ impl Renderer {
 
     /// What stands only in this picture, the excavation or the grid overhead, as a tile of its own.
     fn stage_at(&mut self, view: &View, primitive: Primitive) -> TileHandle {
-        let content = TileContent { ecef_from_tile: view.enu.matrix_ecef_from_local(), primitives: vec![primitive], ..Default::default() };
+        self.staged(TileContent { ecef_from_tile: view.enu.matrix_ecef_from_local(), primitives: vec![primitive], ..Default::default() })
+    }
+    /// The earth that a section opens under these tiles; found anew where the section or the ground is another.
+    fn soil_of(&mut self, look: &Look, tiles: &[(TileHandle, f32)]) -> Option<TileHandle> {
+        let section = look.section.as_ref()?;
+        // What leaves is replaced already.
+        let of: Vec<TileHandle> = tiles.iter().filter(|(_, fade)| *fade >= 0.0).map(|(h, _)| *h).collect();
+        if !self.soil.as_ref().is_some_and(|s| s.section == *section && s.day == look.day && s.of == of) {
+            let meshes = of.iter().filter_map(|h| self.mesh_of(*h).map(|(frame, mesh)| (*h, frame, mesh)));
+            self.soil = Some(soil(section, look.day, meshes));
+        }
+        let content = self.soil.as_ref().map(|s| s.content.clone()).filter(|c| c.primitives.iter().any(|p| !p.indices.is_empty()))?;
+        Some(self.staged(content))
+    }
+    fn staged(&mut self, content: TileContent) -> TileHandle {
         if let Some((old, handle)) = self.stage.take() {
             if old == content {
                 self.stage = Some((old, handle));

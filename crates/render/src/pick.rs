@@ -1,6 +1,6 @@
 //! What lies under a pixel: the ray meets the very triangles that are drawn, so the answer is exact to the geometry.
 
-use crate::{Look, Renderer, TileHandle, look::takes, tile::under, words::cut_holds};
+use crate::{Look, Renderer, TileHandle, section::Cut, tile::under, words::cut_holds};
 use glam::{DMat4, DVec3, Vec3};
 use strata_model::geographic_from_ecef;
 use strata_scene::{Mode, View};
@@ -12,11 +12,14 @@ pub(crate) struct PickMesh {
     ground: Vec<Part>,
     pub ids: Vec<String>,
     valid: Vec<(i32, i32)>,
+    /// As `legend::class_number` has them; of pipes.
+    classes: Vec<u8>,
 }
 
 struct Part {
     /// A pipe, a well or what sits on them.
     beneath: bool,
+    pipe: bool,
     positions: Vec<Vec3>,
     rows: Vec<u32>,
     indices: Vec<u32>,
@@ -36,13 +39,19 @@ impl PickMesh {
             let centre = positions.iter().sum::<Vec3>() / positions.len().max(1) as f32;
             let radius = positions.iter().map(|v| v.distance(centre)).fold(0.0, f32::max);
             let beneath = p.role.is_some_and(under);
-            Part { beneath, positions, rows: p.feature_rows.clone(), indices: p.indices.clone(), centre, radius }
+            let pipe = p.role == Some(Role::Pipe);
+            Part { beneath, pipe, positions, rows: p.feature_rows.clone(), indices: p.indices.clone(), centre, radius }
         };
-        let parts = content.primitives.iter().filter(|p| p.instances.is_empty() && p.role.is_none_or(picked)).map(part).collect();
+        let parts: Vec<Part> =
+            content.primitives.iter().filter(|p| p.instances.is_empty() && p.role.is_none_or(picked)).map(part).collect();
         let ground = content.primitives.iter().filter(|p| p.role == Some(Role::Terrain)).map(part).collect();
         let t = &content.features;
         let valid = t.valid_from_day.iter().copied().zip(t.valid_to_day.iter().copied()).collect();
-        Self { parts, ground, ids: t.ids.clone(), valid }
+        let text = |column: &str, row: usize| t.columns.get(column).and_then(|c| c.text(row)).unwrap_or_default();
+        let class = |row: usize| crate::legend::class_number(text("class", row), text("subclass", row)) as u8;
+        let piped = parts.iter().any(|p| p.pipe);
+        let classes = (0..if piped { t.ids.len() } else { 0 }).map(class).collect();
+        Self { parts, ground, ids: t.ids.clone(), valid, classes }
     }
 
     /// Triangles of one feature, in the tile's frame.
@@ -61,8 +70,22 @@ impl PickMesh {
             }
         });
     }
+    /// Triangles of the pipes that lie there on `day`, with their rows.
+    pub fn pipes(&self, day: i32, f: &mut dyn FnMut(u32, [Vec3; 3])) {
+        self.each_of(&|part| part.pipe, &mut |r, t| {
+            if self.valid.get(r as usize).is_none_or(|(from, to)| *from <= day && day < *to) {
+                f(r, t);
+            }
+        });
+    }
+    pub fn class(&self, row: u32) -> u8 {
+        self.classes.get(row as usize).copied().unwrap_or(0)
+    }
     fn each(&self, f: &mut dyn FnMut(u32, [Vec3; 3])) {
-        for part in &self.parts {
+        self.each_of(&|_| true, f);
+    }
+    fn each_of(&self, wanted: &dyn Fn(&Part) -> bool, f: &mut dyn FnMut(u32, [Vec3; 3])) {
+        for part in self.parts.iter().filter(|p| wanted(p)) {
             for t in part.indices.chunks_exact(3) {
                 let row = part.rows.get(t[0] as usize).copied().unwrap_or(0);
                 f(row, [t[0], t[1], t[2]].map(|i| part.positions.get(i as usize).copied().unwrap_or(Vec3::ZERO)));
@@ -139,8 +162,9 @@ impl PickMesh {
 }
 
 /// Whether the section box takes a place, east, north, up at the target.
-pub(crate) fn section_takes(view: &View, look: &Look, p: DVec3) -> bool {
-    look.section.is_some_and(|s| takes(&s, DVec3::from(view.enu.ecef_from_local(p.to_array()))))
+pub(crate) fn section_takes<'v>(view: &'v View, look: &Look) -> impl Fn(DVec3) -> bool + 'v {
+    let cut = look.section.as_ref().map(Cut::new);
+    move |p| cut.as_ref().is_some_and(|c| c.takes(DVec3::from(view.enu.ecef_from_local(p.to_array()))))
 }
 
 impl Renderer {
@@ -149,7 +173,10 @@ impl Renderer {
     pub fn pick(&self, view: &View, [x, y]: [f32; 2], look: &Look, tiles: &[TileHandle]) -> Option<(TileHandle, String, f64)> {
         let ray = view.ray(x, y);
         let in_cut = |d: f64| look.mode == Mode::Cutaway && cut_holds(look, view.eye_in_enu + ray.as_dvec3() * d);
-        let taken = |d: f64| section_takes(view, look, view.eye_in_enu + ray.as_dvec3() * d);
+        let takes = section_takes(view, look);
+        // The earth that a section opens hides what lies in it.
+        let (soil_m, cut_pipe) = self.soil_under(view, ray, look).map_or((f64::INFINITY, None), |(d, pipe)| (d, pipe));
+        let taken = |d: f64| d > soil_m || takes(view.eye_in_enu + ray.as_dvec3() * d);
         let nearest = |beneath: bool, there: &dyn Fn(f64) -> bool| {
             let hit = |h: &TileHandle| {
                 let (ecef_from_tile, mesh) = self.mesh_of(*h)?;
@@ -159,7 +186,7 @@ impl Renderer {
         };
         let below = || nearest(true, &|d| !taken(d));
         let above = || nearest(false, &|d| !in_cut(d) && !taken(d));
-        let (handle, row, d) = match look.mode {
+        let hit = match look.mode {
             Mode::Xray => below().or_else(above),
             // The surface is a lid that is not drawn.
             Mode::Below => below(),
@@ -169,8 +196,17 @@ impl Renderer {
                 let below = below().filter(|b| ground.is_none_or(|g| b.2 <= g));
                 below.into_iter().chain(above()).min_by(|a, b| a.2.total_cmp(&b.2))
             }
-        }?;
+        };
+        let Some((handle, row, d)) = hit else { return cut_pipe.map(|(handle, id)| (handle, id, soil_m)) };
         Some((handle, self.mesh_of(handle)?.1.ids.get(row as usize)?.clone(), d))
+    }
+    /// How far from the eye a ray meets the earth of a section, m, and the pipe that is cut there.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn soil_under(&self, view: &View, ray: Vec3, look: &Look) -> Option<(f64, Option<(TileHandle, String)>)> {
+        let soil = self.soil.as_ref().filter(|_| look.section.is_some() && look.mode == Mode::Surface)?;
+        let (frame, mesh) = self.mesh_of(self.stage.as_ref()?.1)?;
+        let (row, d) = mesh.hit(frame, view, ray, look.day, false, &|_| true)?;
+        Some((d, (row as usize).checked_sub(1).and_then(|k| soil.pipes.get(k).cloned())))
     }
     /// Ellipsoidal height of the drawn ground at `[lon_deg, lat_deg]`; `None` where none of these tiles has any.
     pub fn ground_m(&self, [lon, lat]: [f64; 2], tiles: &[TileHandle]) -> Option<f64> {
@@ -186,9 +222,10 @@ impl Renderer {
         let ray = view.ray(x, y).as_dvec3();
         let from = DVec3::from(view.eye_in_ecef);
         let to = DVec3::from(view.enu.ecef_from_local((view.eye_in_enu + ray * REACH_M).to_array()));
+        let takes = section_takes(view, look);
         let there = |s: f64| {
             let p = view.eye_in_enu + ray * (s * REACH_M);
-            (look.mode != Mode::Cutaway || !cut_holds(look, p)) && !section_takes(view, look, p)
+            (look.mode != Mode::Cutaway || !cut_holds(look, p)) && !takes(p)
         };
         let share = |h: &TileHandle| self.mesh_of(*h).and_then(|(frame, mesh)| mesh.ground(frame, from, to, &there));
         let s = tiles.iter().filter_map(share).min_by(f64::total_cmp)?;

@@ -3,8 +3,8 @@
 
 use crate::{
     Look, Renderer, TileHandle,
-    look::{cube_from_ecef, left_of},
     pick::{PickMesh, distance},
+    section::Cut,
 };
 use glam::{DMat4, DVec3, Vec2, Vec3};
 use serde::Serialize;
@@ -191,12 +191,12 @@ impl Renderer {
             let Some((ecef_from_tile, mesh)) = self.mesh_of(*handle) else { continue };
             let clip = clip_from_tile(view, ecef_from_tile);
             // What a section leaves of a triangle, in the tile's frame again.
-            let cube = look.section.map(|s| (cube_from_ecef(&s) * *ecef_from_tile, s.outside));
-            let left = |t: [Vec3; 3]| match cube {
+            let cut = look.section.as_ref().map(Cut::new).map(|c| (c.cube * *ecef_from_tile, c));
+            let left = |t: [Vec3; 3]| match &cut {
                 None => vec![t],
-                Some((cube, outside)) => {
+                Some((cube, cut)) => {
                     let back = cube.inverse();
-                    let of = left_of(t.map(|p| cube.transform_point3(p.as_dvec3())), outside);
+                    let of = cut.left_of(t.map(|p| cube.transform_point3(p.as_dvec3())));
                     of.into_iter().map(|t| t.map(|p| back.transform_point3(p).as_vec3())).collect()
                 }
             };

@@ -9,6 +9,7 @@ use crate::{
     passes::light_group,
     pick::PickMesh,
     pipelines::Pipelines,
+    section::Soil,
     shadow::Shadows,
     targets::{Targets, texture},
     tile::{Marked, Tile, mark, one_instance, paint},
@@ -52,8 +53,9 @@ pub struct Renderer {
     pub(crate) shading: bool,
     pub(crate) clock: Clock,
     identity: wgpu::Buffer,
-    /// The excavation or the grid overhead that was last drawn.
+    /// The excavation, the grid overhead or the earth of a section that was last drawn.
     pub(crate) stage: Option<(TileContent, TileHandle)>,
+    pub(crate) soil: Option<Soil>,
     pub(crate) tiles: BTreeMap<TileHandle, Tile>,
     next: u64,
     marked: Marked,
@@ -105,6 +107,7 @@ impl Renderer {
             next: 0,
             marked: Marked::default(),
             stage: None,
+            soil: None,
             uniforms,
             submitted: Default::default(),
             blit: None,

@@ -2,8 +2,9 @@
 
 use crate::{
     gpu::Gpu,
-    look::{Look, cube_from_ecef},
+    look::Look,
     pipelines::Pipelines,
+    section::{cube_from_ecef, outline_in_cube},
     shadow::Cascade,
 };
 use bytemuck::{Pod, Zeroable};
@@ -37,8 +38,9 @@ pub struct Frame {
     pub windows: [f32; 4],
     pub section: [[f32; 4]; 4],
     pub section_on: [f32; 4],
+    pub section_outline: [[f32; 4]; SectionBox::MOST_CORNERS / 2],
 }
-const _: () = assert!(size_of::<Frame>() == 64 * 6 + 16 * 20);
+const _: () = assert!(size_of::<Frame>() == 64 * 6 + 16 * (20 + SectionBox::MOST_CORNERS / 2));
 
 /// `struct Draw`; one for each primitive of each tile.
 #[repr(C)]
@@ -89,6 +91,12 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         let eye = g.working_from_enu(view.eye_in_enu.truncate()).map(|v| v.rem_euclid(10_000.0)).as_vec2();
         eye.extend(g.convergence_deg.to_radians() as f32)
     });
+    let outline = look.section.as_ref().map(outline_in_cube).unwrap_or_default();
+    let mut section_outline = [[0.0; 4]; SectionBox::MOST_CORNERS / 2];
+    for (slot, two) in section_outline.iter_mut().zip(outline.chunks(2)) {
+        let [a, b] = [two[0], two[two.len() - 1]].map(|c| c.as_vec2());
+        *slot = [a.x, a.y, b.x, b.y];
+    }
     Frame {
         clip: view.clip_from_enu_rel_eye.to_cols_array_2d(),
         shadow,
@@ -114,8 +122,9 @@ pub fn frame(view: &View, look: &Look, cascades: &[Cascade]) -> Frame {
         view_px: [w, h, 1.0 / w, 1.0 / h],
         terrain: [look.terrain_m[0], look.terrain_m[1], f32::from(u8::from(look.contours)), look.snow],
         windows: look.windows(),
-        section: look.section.map_or(Mat4::IDENTITY, |s| cube_from_eye(view, &s)).to_cols_array_2d(),
-        section_on: [look.section.map_or(0.0, |s| if s.outside { 2.0 } else { 1.0 }), 0.0, 0.0, 0.0],
+        section: look.section.as_ref().map_or(Mat4::IDENTITY, |s| cube_from_eye(view, s)).to_cols_array_2d(),
+        section_on: [look.section.as_ref().map_or(0.0, |s| if s.outside { 2.0 } else { 1.0 }), outline.len() as f32, 0.0, 0.0],
+        section_outline,
     }
 }
 

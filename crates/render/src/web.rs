@@ -286,7 +286,7 @@ impl Twin {
     }
     /// The same back: what the scene is cut by now.
     pub fn section(&self) -> Option<String> {
-        self.stage.look.section.and_then(|s| serde_json::to_string(&s).ok())
+        self.stage.look.section.as_ref().and_then(|s| serde_json::to_string(s).ok())
     }
     pub fn set_layer(&mut self, id: &str, visible: bool, _opacity: f32) {
         self.stage.set_visible(id, visible);
@@ -407,9 +407,7 @@ impl Twin {
         if !found.pipes.is_empty() {
             sections.push(legend::pipes(&found.pipes, look));
         }
-        if look.mode != Mode::Surface {
-            sections.push(legend::underground(look.mode, look.dim));
-        }
+        sections.push(legend::underground(look));
         if let Some(compared) = look.compare {
             let year = |day: i32| Instant::from_day(day).year();
             let mut states = legend::states([year(compared), year(look.day)], [0, 1, 0]);

@@ -4,7 +4,7 @@
 use crate::{
     Kind, Label, Look, Renderer, TileHandle,
     legend::{CONTROL_LINES, letters},
-    pick::meet,
+    pick::{meet, section_takes},
 };
 use glam::{DMat4, DVec3, Vec3};
 use std::collections::{BTreeMap, BTreeSet};
@@ -359,7 +359,8 @@ impl Renderer {
         let ruler = if dark == 1 { PLAIN[1] } else { PLAIN[0] };
         out.extend(crate::pit::words(view, look, text_px, halo, ruler));
         self.overlay_words(view, text_px, ruler, halo, &mut out);
-        let pen = Writer { view, look, text_px, dark, halo };
+        let takes = section_takes(view, look);
+        let pen = Writer { view, look, text_px, dark, halo, takes: &takes };
         for (ecef_from_tile, words) in self.words_of(tiles) {
             let screen = Screen { view, ecef_from_tile };
             let stands = |row: u32| words.stands(row, look.day);
@@ -396,7 +397,9 @@ impl Renderer {
         let ray = view.ray(at[0], at[1]);
         let along = far_m / ray.dot(view.forward_in_enu).max(1e-3);
         let near = along - (along * 0.01).max(2.0);
-        if crate::pick::section_takes(view, look, view.eye_in_enu + ray.as_dvec3() * f64::from(along)) {
+        let takes = section_takes(view, look);
+        let taken = |d: f32| takes(view.eye_in_enu + ray.as_dvec3() * f64::from(d));
+        if taken(along) || self.soil_under(view, ray, look).is_some_and(|(d, _)| d < f64::from(near)) {
             return true;
         }
         if self.pick(view, at, look, tiles).is_some_and(|(_, _, d)| (d as f32) < near) {
@@ -411,7 +414,7 @@ impl Renderer {
                 (g.centre - eye).cross(way).length() < g.radius
                     && g.indices.chunks_exact(3).any(|t| {
                         let [a, b, c] = [t[0], t[1], t[2]].map(|i| g.positions.get(i as usize).copied().unwrap_or(Vec3::ZERO));
-                        meet(eye, way, a, b, c).is_some_and(|d| d < near)
+                        meet(eye, way, a, b, c).is_some_and(|d| d < near && !taken(d))
                     })
             };
             words.ground.iter().any(meets)
@@ -450,6 +453,7 @@ struct Writer<'a> {
     text_px: f32,
     dark: usize,
     halo: [u8; 3],
+    takes: &'a dyn Fn(DVec3) -> bool,
 }
 
 impl Writer<'_> {
@@ -517,7 +521,7 @@ impl Writer<'_> {
     }
     /// By the section: nothing is left there that a word could name.
     fn is_taken(&self, p: DVec3) -> bool {
-        crate::pick::section_takes(self.view, self.look, p)
+        (self.takes)(p)
     }
     fn spot(&self, s: &Spot, screen: &Screen<'_>) -> Option<Label> {
         let (at, far_m) = screen.at(s.at).filter(|_| !self.is_taken(screen.enu(s.at)))?;

@@ -46,7 +46,7 @@ fn a_section_takes_application_layers_and_what_a_lasso_holds() {
     let cut = |outside| {
         // West of the middle.
         let low_m = [-70.0, -70.0, -5.0];
-        let section = SectionBox { centre: TARGET, heading_deg: 0.0, low_m, high_m: [0.0, 70.0, 60.0], outside };
+        let section = SectionBox { centre: TARGET, heading_deg: 0.0, low_m, high_m: [0.0, 70.0, 60.0], outside, outline: Vec::new() };
         Look { section: Some(section), ..clear.clone() }
     };
     let everything = [[0.0, 0.0], [240.0, 0.0], [240.0, 160.0], [0.0, 160.0]];
@@ -102,7 +102,8 @@ fn a_section_takes_the_words_of_what_it_takes() {
     });
     let clear = Look { mode: Mode::Xray, ..Look::at(Instant::from_ymd(2026, 6, 21), TARGET[0], TARGET[1], 8.0) };
     let half = |low: f64, high: f64| {
-        let section = SectionBox { centre: TARGET, heading_deg: 0.0, low_m: [low, -50.0, -9.0], high_m: [high, 50.0, 9.0], outside: false };
+        let (low_m, high_m) = ([low, -50.0, -9.0], [high, 50.0, 9.0]);
+        let section = SectionBox { centre: TARGET, heading_deg: 0.0, low_m, high_m, outside: false, outline: Vec::new() };
         Look { section: Some(section), ..clear.clone() }
     };
     let words = |look: &Look| -> Vec<f32> {
@@ -114,4 +115,80 @@ fn a_section_takes_the_words_of_what_it_takes() {
     let [east] = words(&half(0.0, 50.0))[..] else { panic!("one word in the east") };
     assert!(whole.abs() < 3.0 && west < -10.0 && east > 10.0, "{whole}, {west}, {east}");
     assert!(words(&half(30.0, 50.0)).is_empty(), "nothing is left of it");
+}
+
+/// A tube along the first axis, in a tile of these axes.
+fn tube(from: f32, to: f32, depth_m: f32, radius_m: f32) -> Primitive {
+    let mut tube = Primitive { role: Some(Role::Pipe), ..Default::default() };
+    for x in [from, to] {
+        for k in 0..=12 {
+            let (sin, cos) = (std::f32::consts::TAU * (k % 12) as f32 / 12.0).sin_cos();
+            tube.positions.push([x, radius_m * cos, radius_m * sin - depth_m]);
+            tube.normals.push([0.0, cos, sin]);
+            tube.uv.push([k as f32 / 12.0, x - from]);
+            tube.uv2.push([radius_m, depth_m]);
+            tube.feature_rows.push(0);
+        }
+    }
+    tube.indices = (0..12).flat_map(|k| [k, k + 13, k + 14, k, k + 14, k + 1]).collect();
+    tube
+}
+
+/// A pipe under flat ground: the earth that a section opens is seen at its cut, hides what lies in it, and lets the pipe out.
+#[test]
+fn a_section_opens_the_earth_under_the_ground() {
+    let mut renderer = pollster::block_on(Renderer::headless(SIZE[0], SIZE[1], Quality::Medium)).expect("an adapter");
+    let enu = Enu::at_geographic(TARGET);
+    let tile = |primitives, id: &str| TileContent {
+        ecef_from_tile: enu.matrix_ecef_from_local(),
+        primitives,
+        features: FeatureTable { ids: vec![id.into()], valid_from_day: vec![i32::MIN], valid_to_day: vec![i32::MAX], ..Default::default() },
+    };
+    let mut pipe = tile(vec![tube(-60.0, 60.0, 2.0, 0.5)], "p");
+    pipe.features.columns = [("class".to_owned(), Column::Text(vec!["RQ".into()]))].into();
+    let ground = tile(vec![flat(Role::Terrain, [Vec3::new(-80.0, -80.0, 0.0), Vec3::new(80.0, 80.0, 0.0)], 0.0)], "g");
+    let tiles = [renderer.upload(&pipe), renderer.upload(&ground)];
+    let clear = Look::at(Instant::from_ymd(2026, 6, 21), TARGET[0], TARGET[1], 8.0);
+    let cut = |outside, outline: Vec<[f64; 2]>| {
+        let (low_m, high_m) = ([-20.0, -20.0, -6.0], [20.0, 20.0, 30.0]);
+        Look { section: Some(SectionBox { centre: TARGET, heading_deg: 0.0, low_m, high_m, outside, outline }), ..clear.clone() }
+    };
+    // Of the earth wall: warm and of middling light, whatever its hatch.
+    let is_earth = |[r, g, b]: [i32; 3]| r > g && g > b && (32..95).contains(&(r - b)) && (60..235).contains(&r);
+    let mut seen = |look: &Look, heading: f64, pitch: f64, at: [f64; 3]| {
+        let view = Camera::new(TARGET, 90.0, heading, pitch).view(SIZE);
+        let [col, row] = view.project(enu.ecef_from_local(at)).expect("on the screen").0;
+        renderer.draw(&view, look, &tiles);
+        let picture = renderer.read_rgba().expect("a picture");
+        let at = (row as usize * SIZE[0] as usize + col as usize) * 4;
+        let picked = renderer.pick(&view, [col, row], look, &tiles).map(|h| h.1);
+        ([0, 1, 2].map(|k| i32::from(picture[at + k])), picked)
+    };
+    let block = cut(false, Vec::new());
+    let in_the_wall = [7.3, -19.88, -3.4];
+    let (uncut, _) = seen(&clear, 0.0, -18.0, in_the_wall);
+    let (wall, hidden) = seen(&block, 0.0, -18.0, in_the_wall);
+    assert!(is_earth(wall) && wall != uncut, "{wall:?} {uncut:?}");
+    assert_eq!(hidden, None, "what lies in the earth is picked through it");
+    assert_eq!(seen(&block, 0.0, -18.0, [3.0, 0.0, -1.5]).1, None);
+    // Seen from the east the pipe comes out of its wall, in the colour of gas.
+    let (stub, picked) = seen(&block, 270.0, -18.0, [19.95, 0.0, -1.52]);
+    assert_eq!(picked.as_deref(), Some("p"), "{stub:?}");
+    // What is outside stays: the walls of the hole, its bottom, and no pipe in it.
+    let hole = cut(true, Vec::new());
+    for at in [[-4.0, 20.12, -3.4], [5.0, 4.0, -6.0]] {
+        let (earth, picked) = seen(&hole, 0.0, -45.0, at);
+        assert!(is_earth(earth), "{earth:?}");
+        assert_eq!(picked, None);
+    }
+    // Under an outline the earth stands behind its sides: the slanted one here, 6 m behind the box's face.
+    let slanted = cut(false, vec![[-20.0, -20.0], [20.0, -8.0], [20.0, 20.0], [-20.0, 20.0]]);
+    let side = |share: f64, z: f64| [-20.0 + 40.0 * share, -20.0 + 12.0 * share + 0.12, z];
+    assert!(is_earth(seen(&slanted, 0.0, -18.0, side(0.5, -3.4)).0));
+    let before_it = [12.0, -19.88, -3.4];
+    assert!(is_earth(seen(&block, 0.0, -18.0, before_it).0) && !is_earth(seen(&slanted, 0.0, -18.0, before_it).0));
+    // From x-ray and from below the earth is taken away anyway.
+    for mode in [Mode::Xray, Mode::Below] {
+        assert!(!is_earth(seen(&Look { mode, ..block.clone() }, 0.0, -18.0, in_the_wall).0), "{mode:?}");
+    }
 }

@@ -64,7 +64,7 @@ pub struct SceneLayer {
 }
 
 /// A box in the city that cuts what is drawn: only what lies inside of it is, or only what lies outside.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SectionBox {
     /// `[lon_deg, lat_deg, ellipsoidal height_m]` from which the faces are measured.
@@ -78,14 +78,39 @@ pub struct SectionBox {
     /// What lies outside stays, and what lies inside goes.
     #[serde(default)]
     pub outside: bool,
+    /// Corners of a plan, m along the first and the second axis from the centre, in either turn, the last joined to the first:
+    /// of the box only what lies over it counts. None: the whole box.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outline: Vec<[f64; 2]>,
 }
 
 impl SectionBox {
-    /// Whether the faces stand in their order and all is finite.
+    /// Of an outline.
+    pub const MOST_CORNERS: usize = 24;
+
+    /// Whether the faces stand in their order, the outline encloses a plan without crossing itself, and all is finite.
     pub fn is_sound(&self) -> bool {
         let all = self.centre.iter().chain(&self.low_m).chain(&self.high_m).chain([&self.heading_deg]);
-        all.copied().all(f64::is_finite) && (0..3).all(|k| self.high_m[k] - self.low_m[k] >= 0.01)
+        all.chain(self.outline.iter().flatten()).copied().all(f64::is_finite)
+            && (0..3).all(|k| self.high_m[k] - self.low_m[k] >= 0.01)
+            && (self.outline.is_empty() || encloses(&self.outline))
     }
+}
+
+/// A ring of at least three corners with an area, of which no two sides cross or touch but neighbours at their corner.
+fn encloses(ring: &[[f64; 2]]) -> bool {
+    let n = ring.len();
+    if !(3..=SectionBox::MOST_CORNERS).contains(&n) {
+        return false;
+    }
+    let turn = |a: [f64; 2], b: [f64; 2], c: [f64; 2]| (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+    let side = |i: usize| (ring[i % n], ring[(i + 1) % n]);
+    let apart = |i: usize, j: usize| {
+        let ((a, b), (c, d)) = (side(i), side(j));
+        turn(a, b, c) * turn(a, b, d) > 0.0 || turn(c, d, a) * turn(c, d, b) > 0.0
+    };
+    let area: f64 = (1..n - 1).map(|i| turn(ring[0], ring[i], ring[i + 1])).sum();
+    area.abs() >= 0.01 && (0..n).all(|i| (i + 2..n).filter(|j| (j + 1) % n != i).all(|j| apart(i, j)))
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -187,7 +212,7 @@ impl Scene {
             }
             let section: SectionBox = read("strata:section", v)?;
             if !section.is_sound() {
-                return Err(fault("strata:section", "its faces do not stand in their order"));
+                return Err(fault("strata:section", "its faces do not stand in their order, or its outline crosses itself"));
             }
             Ok((own, section))
         });
@@ -211,9 +236,13 @@ impl Scene {
     pub fn camera(&self, anchors: &[Anchor]) -> Result<Camera, SceneError> {
         self.camera.camera(anchors)
     }
+    /// Whether a section cuts it.
+    pub fn is_cut(&self) -> bool {
+        self.section.is_some()
+    }
     /// The box that cuts it, under this camera.
     pub fn section(&self, camera: &Camera) -> Option<SectionBox> {
-        self.section.map(|(own, s)| if own { s } else { SectionBox { centre: camera.target, ..s } })
+        self.section.clone().map(|(own, s)| if own { s } else { SectionBox { centre: camera.target, ..s } })
     }
 }
 
@@ -257,7 +286,14 @@ mod tests {
         assert_eq!((here.centre, here.heading_deg, here.outside, here.high_m[2]), ([125.3, 43.9, 200.0], 0.0, false, 40.0));
         let there = of(&format!(r#"{{"centre":[125.4,43.8,190.0],"outside":true,{faces}}}"#)).expect("a box");
         assert_eq!((there.centre, there.outside), ([125.4, 43.8, 190.0], true));
-        for wrong in [r#"{"low_m":[1,1,1],"high_m":[0,2,2]}"#, r#"{"low_m":[0,0,0]}"#, "7", &format!(r#"{{{faces},"polygon":[]}}"#)] {
+        let bay = of(&format!(r#"{{{faces},"outline":[[-9,-8],[9,-7],[8,9],[1,-1],[-8,7]]}}"#)).expect("a box");
+        assert_eq!((bay.outline.len(), bay.outline[3]), (5, [1.0, -1.0]));
+        let with = |outline: &str| format!(r#"{{{faces},"outline":{outline}}}"#);
+        let many = serde_json::to_string(&(0..25).map(|i| (f64::from(i) / 4.0).sin_cos()).collect::<Vec<_>>()).expect("text");
+        let crossed = ["[[0,0],[9,9],[9,0],[0,9]]", "[[0,0],[9,0]]", "[[0,0],[5,0],[9,0]]", "[[0,0],[9,0],[9,9],[5,0]]", &many].map(with);
+        let others = [r#"{"low_m":[1,1,1],"high_m":[0,2,2]}"#, r#"{"low_m":[0,0,0]}"#, "7", &format!(r#"{{{faces},"polygon":[]}}"#)]
+            .map(str::to_owned);
+        for wrong in crossed.iter().chain(&others) {
             let told = parse(wrong).expect_err(wrong).to_string();
             assert!(told.contains("strata:section"), "{told}");
         }

@@ -21,6 +21,7 @@ pub fn explains(scene: &Scene, night: bool) -> bool {
         || scene.mode != Mode::Surface
         || scene.contours
         || scene.compare.is_some()
+        || scene.is_cut()
         || shows(Theme::Parcel)
         || shows(Theme::Pipe)
 }
@@ -102,9 +103,7 @@ impl Sheet {
         if !found.pipes.is_empty() {
             sections.push(legend::pipes(&found.pipes, look));
         }
-        if look.mode != Mode::Surface {
-            sections.push(legend::underground(look.mode, look.dim));
-        }
+        sections.push(legend::underground(look));
         if look.contours {
             let offset = state.frame.geoid_offset_m as f32;
             sections.extend(legend::terrain(look.terrain_m.map(|h| h - offset)));

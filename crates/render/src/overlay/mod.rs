@@ -9,7 +9,7 @@ mod device;
 mod laying;
 mod relief;
 
-use crate::{Kind, Label, Look, Renderer, TileHandle, features::WIDTH, look::takes, pick::meet, uniforms::Draw};
+use crate::{Kind, Label, Look, Renderer, TileHandle, features::WIDTH, pick::meet, section::Cut, uniforms::Draw};
 use body::{Body, ICON_PX};
 use device::{Device, OnGpu, STRIDE};
 use glam::{DVec3, Mat4, Vec2, Vec3};
@@ -372,7 +372,8 @@ impl Renderer {
             OverlayHit { overlay: l.data.overlay.id.clone(), id, value: p.value, count: p.count, no_data: p.no_data }
         };
         let shown = || self.overlays.layers.iter().rev().filter(|l| l.visible);
-        let taken = |l: &Layer, p: Vec3| look.section.is_some_and(|s| takes(&s, l.enu.ecef_from_local(p.as_dvec3().to_array()).into()));
+        let cut = look.section.as_ref().map(Cut::new);
+        let taken = |l: &Layer, p: Vec3| cut.as_ref().is_some_and(|c| c.takes(l.enu.ecef_from_local(p.as_dvec3().to_array()).into()));
         let mut best: Option<(f32, OverlayHit)> = None;
         for l in shown() {
             for (k, p) in l.body.of.iter().enumerate() {
