@@ -235,6 +235,11 @@ fn beyond(d: vec3f) -> vec3f {
     return land * (frame.sun_colour.rgb * max(frame.sun.z, 0.0) + frame.ambient.rgb);
 }
 
+// A gradient over half a picture would stand in bands, each a step of 255 wide: half a step up or down parts them.
+fn unbanded(c: vec3f, px: vec2f) -> vec3f {
+    return c + (door(px) - 0.5) * (2.1 / 255.0) * sqrt(c);
+}
+
 @fragment fn fs_sky(v: SkyVertex) -> @location(0) vec4f {
     let d = normalize(frame.forward.xyz + frame.right.xyz * v.ndc.x + frame.up.xyz * v.ndc.y);
     if frame.time.w == MODE_BELOW {
@@ -243,7 +248,9 @@ fn beyond(d: vec3f) -> vec3f {
     if frame.time.w == MODE_XRAY && frame.cut_hi.w > 0.5 {
         return vec4f(underground(), 0.0);
     }
-    if d.z < 0.0 { return vec4f(toned(fogged(beyond(d), d * (max(frame.eye.z, 20.0) / max(-d.z, 1e-4)))), 0.0); }
+    if d.z < 0.0 {
+        return vec4f(unbanded(toned(fogged(beyond(d), d * (max(frame.eye.z, 20.0) / max(-d.z, 1e-4)))), v.clip.xy), 0.0);
+    }
     var c = sky_towards(d);
     let toward = dot(d, frame.sun.xyz);
     c += frame.sun_colour.rgb * 6.0 * smoothstep(0.99995, 0.99999, toward);
@@ -253,7 +260,7 @@ fn beyond(d: vec3f) -> vec3f {
     c = mix(c, frame.horizon.rgb * 1.15 + frame.sun_colour.rgb * 0.05, cirrus * 0.5);
     // Stars are for nights without lamps; a few are left.
     let star = step(0.9985, hash_cell(d.xy / max(d.z + 0.2, 0.05) * 260.0, 99u)) * frame.sun_colour.w * smoothstep(0.15, 0.5, d.z);
-    return vec4f(toned(c + vec3f(star * 0.35)), 0.0);
+    return vec4f(unbanded(toned(c + vec3f(star * 0.35)), v.clip.xy), 0.0);
 }
 
 // The finished picture onto the window's own, which may have more pixels than a moving picture.

@@ -2,7 +2,7 @@
 
 struct VertexIn {
     @location(0) position: vec3f,
-    @location(1) normal: vec4f,
+    @location(1) normal: vec2f,       // on an octahedron, folded flat
     @location(2) uv: vec4f,           // uv, uv2
     @location(3) row: u32,
     @location(4) at: vec3f,
@@ -31,6 +31,12 @@ fn rotated(v: vec3f, q: vec4f) -> vec3f {
     return v + q.w * t + cross(q.xyz, t);
 }
 
+fn unfolded(flat: vec2f) -> vec3f {
+    let up = 1.0 - abs(flat.x) - abs(flat.y);
+    let over = max(-up, 0.0);
+    return vec3f(flat + select(vec2f(over), vec2f(-over), flat >= vec2f(0.0)), up);
+}
+
 const ROLE_WALL: i32 = 1;
 const ROLE_MASSING: i32 = 3;
 const ROLE_PIPE: i32 = 7;
@@ -48,7 +54,7 @@ fn placed(v: VertexIn) -> Vertex {
     let f = feature_of(out.row);
     let there = stands(f, frame.time.x) || (comparing() && stands(f, frame.time.y));
     let p = v.at + rotated(v.position * v.scale, v.turn);
-    let n = rotated(v.normal.xyz / max(abs(v.scale), vec3f(1e-3)), v.turn);
+    let n = rotated(unfolded(v.normal) / max(abs(v.scale), vec3f(1e-3)), v.turn);
     out.normal = normalize((draw.enu_from_tile * vec4f(n, 0.0)).xyz + vec3f(0.0, 0.0, 1e-6));
     out.pos = (draw.enu_from_tile * vec4f(p, 1.0)).xyz;
     out.uv = v.uv;

@@ -7,6 +7,8 @@ strata=$1; shift
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 "$strata" demo --no-serve --dir "$work/city" >/dev/null
+# What is to be seen to the horizon wants the whole city: the documentation's 01, 04 and 06.
+whole() { [ -d "$work/whole" ] || "$strata" demo --no-serve --size city --dir "$work/whole" >/dev/null; echo "$work/whole"; }
 mkdir -p "$root/docs/img" "$root/tests/golden"
 pages=(13-planner 15-pipes-survey 16-pipes-permit 17-pipes-burst 18-section)
 scenes=("$@")
@@ -15,7 +17,11 @@ for name in "$@"; do case $name in 13-* | 1[5-8]-*) pages+=("$name") ;; esac; do
 for i in "${!scenes[@]}"; do case ${scenes[i]} in 13-* | 1[5-8]-*) unset "scenes[i]" ;; esac; done
 [ $# -gt 0 ] || for file in "$root"/scenes/[0-9]*.json; do scenes+=("$(basename "$file" .json)"); done
 for name in "${scenes[@]}"; do
-  "$strata" shot "$work/city" "$name" -o "$root/docs/img/$name.png" --size 1920x1080 --frame
+  city=$work/city; camera=()
+  case $name in 01-* | 04-* | 06-*) city=$(whole) ;; esac
+  # There the hills are hills, and their reservoir lies behind them.
+  [ "$name" != 06-terrain ] || camera=(--camera "$(jq -r '.[] | select(.name == "jingyue-hills") | .position | join(",")' "$city/anchors.json"),6000,150,-22")
+  "$strata" shot "$city" "$name" -o "$root/docs/img/$name.png" --size 1920x1080 --frame "${camera[@]}"
   "$strata" shot "$work/city" "$name" -o "$root/tests/golden/$name.png" --size 800x500 --frame
 done
 [ ${#pages[@]} -gt 0 ] || exit 0

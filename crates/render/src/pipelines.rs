@@ -25,7 +25,7 @@ pub const INSTANCE_BYTES: u64 = 12 + 16 + 12 + 4;
 /// Compiled when a picture first wants it: a first picture is not kept waiting for the underground's.
 pub type Later = LazyCell<wgpu::RenderPipeline, Box<dyn FnOnce() -> wgpu::RenderPipeline>>;
 
-const VERTEX: [wgpu::VertexAttribute; 4] = wgpu::vertex_attr_array![0 => Float32x3, 1 => Snorm8x4, 2 => Float32x4, 3 => Uint32];
+const VERTEX: [wgpu::VertexAttribute; 4] = wgpu::vertex_attr_array![0 => Float32x3, 1 => Snorm16x2, 2 => Float32x4, 3 => Uint32];
 const INSTANCE: [wgpu::VertexAttribute; 4] = wgpu::vertex_attr_array![4 => Float32x3, 5 => Float32x4, 6 => Float32x3, 7 => Uint32];
 const BUFFERS: [Option<wgpu::VertexBufferLayout<'_>>; 2] = [
     Some(wgpu::VertexBufferLayout { array_stride: VERTEX_BYTES, step_mode: wgpu::VertexStepMode::Vertex, attributes: &VERTEX }),

@@ -213,10 +213,19 @@ fn instance(out: &mut Vec<u8>, at: [f32; 3], turn: [f32; 4], scale: [f32; 3], ro
 
 fn vertex(out: &mut Vec<u8>, at: [f32; 3], normal: [f32; 3], uvs: [f32; 4], row: u32) {
     out.extend_from_slice(bytemuck::bytes_of(&at));
-    let snorm = normal.map(|v| (v.clamp(-1.0, 1.0) * 127.0).round() as i8);
-    out.extend_from_slice(bytemuck::bytes_of(&[snorm[0], snorm[1], snorm[2], 0]));
+    out.extend_from_slice(bytemuck::bytes_of(&folded(normal.into())));
     out.extend_from_slice(bytemuck::bytes_of(&uvs));
     out.extend_from_slice(&row.to_le_bytes());
+}
+
+/// A direction on an octahedron that is folded flat: 16 bits a side are a hundredth of a degree, where 8 would step on ground that
+/// is nearly level. `shaders/vertex.wgsl` unfolds it.
+fn folded(normal: Vec3) -> [i16; 2] {
+    let n = normal / normal.abs().element_sum();
+    let n = if n.is_finite() { n } else { Vec3::Z };
+    let wing = |v: f32, other: f32| (1.0 - other.abs()) * 1f32.copysign(v);
+    let flat = if n.z >= 0.0 { [n.x, n.y] } else { [wing(n.x, n.y), wing(n.y, n.x)] };
+    flat.map(|v| (v.clamp(-1.0, 1.0) * 32_767.0).round() as i16)
 }
 
 fn vertices(p: &Primitive, features: &FeatureTable) -> Vec<u8> {
@@ -285,4 +294,37 @@ pub(crate) fn paint(queue: &wgpu::Queue, tile: &mut Tile, row: usize, colour: Op
     write_texel(queue, &tile.texels, row as u32 * 2, &[head[0], head[1], head[2], rgb]);
     write_texel(queue, &tile.texels, row as u32 * 2 + 1, bits);
     tile.marked = colour.is_some() || any_marked(tile);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_folded_direction_is_itself(v in prop::array::uniform3(-1.0..1.0f32)) {
+            let n = Vec3::from(v);
+            prop_assume!(n.length() > 0.01);
+            let [x, y] = folded(n).map(|v| f32::from(v) / 32_767.0);
+            // As the shader unfolds it.
+            let up = 1.0 - x.abs() - y.abs();
+            let over = (-up).max(0.0);
+            let back = Vec3::new(x - over.copysign(x), y - over.copysign(y), up);
+            prop_assert!(back.angle_between(n).to_degrees() < 0.04, "{n} {back}");
+        }
+    }
+
+    #[test]
+    fn axes_and_level_ground_lose_nothing() {
+        for n in [Vec3::X, Vec3::NEG_X, Vec3::Y, Vec3::NEG_Y, Vec3::Z, Vec3::NEG_Z] {
+            let [x, y] = folded(n).map(|v| f32::from(v) / 32_767.0);
+            let up = 1.0 - x.abs() - y.abs();
+            let over = (-up).max(0.0);
+            assert!(Vec3::new(x - over.copysign(x), y - over.copysign(y), up).normalize().distance(n) < 1e-6, "{n}");
+        }
+        assert_eq!(folded(Vec3::ZERO), [0, 0], "a mesh without normals looks up");
+        // A slope of a thousandth is told from none: 8 bits held only 8 of them apart.
+        assert_ne!(folded(Vec3::new(0.001, 0.0, 1.0)), folded(Vec3::Z));
+    }
 }

@@ -109,6 +109,9 @@ struct Implicit {
     root_error_m: f64,
     subtree_levels: u32,
     levels: u32,
+    /// Of our own tilesets: above it no tile has content. Others ask for a tile while its subtree is still on its way, in vain
+    /// where it has none.
+    first_content_level: u32,
     content: String,
     subtrees: String,
 }
@@ -145,6 +148,7 @@ impl Tree {
                 root_error_m: root["geometricError"].as_f64().unwrap_or(0.0),
                 subtree_levels: levels("subtreeLevels")?,
                 levels: levels("availableLevels")?,
+                first_content_level: json["extras"]["strata"]["first_content_level"].as_u64().map_or(0, |l| l.min(30) as u32),
                 content: text(&root["content"]["uri"])?,
                 subtrees: text(&implicit["subtrees"]["uri"])?,
             };
@@ -270,7 +274,7 @@ impl Implicit {
         Node {
             bounds: BoundingBox::from_region(region),
             geometric_error_m: self.root_error_m / cells,
-            content: Some(fill(&self.content, l, x, y)),
+            content: (l >= self.first_content_level).then(|| fill(&self.content, l, x, y)),
             children: Children::Subtree,
             implicit: Some((l, x, y)),
         }

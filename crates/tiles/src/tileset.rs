@@ -326,7 +326,10 @@ impl TilesetPlan {
                     "subtrees": { "uri": "subtrees/{level}/{x}/{y}.subtree" },
                 },
             },
-            "extras": { "strata": { "layer": self.layer, "theme": self.theme, "synthetic": self.synthetic } },
+            // Above this level no tile has content, which a client would else learn only from the subtree.
+            "extras": { "strata": {
+                "layer": self.layer, "theme": self.theme, "synthetic": self.synthetic, "first_content_level": self.first_content_level,
+            }},
         })
     }
 

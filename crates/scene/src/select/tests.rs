@@ -131,6 +131,31 @@ fn a_missing_tile_leaves_a_coarse_city() {
     assert!(!update.draw.is_empty(), "black where a fine tile is missing");
 }
 
+#[test]
+fn where_a_tileset_has_no_coarse_content_none_is_asked_for() {
+    let target = [(2.1867_f64 + 0.00035).to_degrees(), (0.7656_f64 + 0.00035).to_degrees(), 250.0];
+    let view = Camera::new(target, 4000.0, 0.0, -60.0).view([1280, 720]);
+    let asked = |extras: serde_json::Value| {
+        let tileset = json!({"asset": {"version": "1.1"}, "geometricError": 100.0, "extras": extras, "root": {
+            "boundingVolume": {"region": [2.1867, 0.7656, 2.1874, 0.7663, 200.0, 300.0]}, "geometricError": 64.0, "refine": "REPLACE",
+            "content": {"uri": "{level}/{x}/{y}.glb"},
+            "implicitTiling": {"subdivisionScheme": "QUADTREE", "subtreeLevels": 3, "availableLevels": 4,
+                "subtrees": {"uri": "{level}/{x}/{y}.subtree"}}}});
+        let mut stream: Stream<String> = Stream::new(u64::MAX);
+        stream.add_tileset("t", "/t/tileset.json");
+        stream.update(&view, 0.0);
+        assert!(stream.provide("/t/tileset.json", Ok(tileset.to_string().into_bytes())).is_none());
+        assert!(!stream.update(&view, 1.0).settled);
+        let mut urls: Vec<String> = stream.wanted(9).into_iter().map(|r| r.url).collect();
+        urls.sort();
+        urls
+    };
+    assert_eq!(asked(json!({"strata": {"first_content_level": 1}})), ["/t/0/0/0.subtree"]);
+    for unknown in [json!(null), json!({"strata": {"first_content_level": "1"}}), json!({"strata": {"first_content_level": 0}})] {
+        assert_eq!(asked(unknown), ["/t/0/0/0.glb", "/t/0/0/0.subtree"]);
+    }
+}
+
 /// What is drawn at rest in a picture of so many lines.
 fn at_rest(lines: u32) -> BTreeSet<String> {
     let mut stream: Stream<String> = Stream::new(u64::MAX);

@@ -59,6 +59,8 @@ fn every_feature_is_in_one_leaf_and_the_cells_of_a_level_nest() {
     let (layer, features) = quarter(80, 31.0);
     let plan = plan_of(&layer, &features);
     assert!(plan.max_level() >= 2, "{}", plan.max_level());
+    let first = plan.cells().map(|at| at.0).min();
+    assert_eq!(plan.tileset_json()["extras"]["strata"]["first_content_level"].as_u64().map(|l| l as u32), first);
     let batch = FeatureBatch { layer, features };
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let (mut per_level, mut fullest) = (BTreeMap::<u32, usize>::new(), 0);
