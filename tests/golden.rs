@@ -78,6 +78,11 @@ scenes! {
 }
 
 #[test]
+fn a_block_cut_open() {
+    holds("block-cut");
+}
+
+#[test]
 fn every_scene_of_the_folder_has_a_reference_and_the_other_way_round() {
     let names = |dir: &str, ext: &str| {
         let mut all: Vec<String> = std::fs::read_dir(repository().join(dir))
@@ -92,7 +97,7 @@ fn every_scene_of_the_folder_has_a_reference_and_the_other_way_round() {
     };
     assert_eq!(names("scenes", "json"), SCENES);
     assert_eq!(names("tests/golden", "png"), SCENES);
-    for name in SCENES.iter().copied().chain(["13-planner"]) {
+    for name in SCENES.iter().copied().chain(["13-planner", "block-cut"]) {
         let p = Rgb::read(&repository().join(format!("docs/img/{name}.png")));
         assert_eq!([p.width, p.height], [1920, 1080], "{name}");
     }

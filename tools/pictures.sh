@@ -15,7 +15,7 @@ scenes=("$@")
 [ $# -gt 0 ] && pages=()
 for name in "$@"; do case $name in 13-* | 1[5-8]-*) pages+=("$name") ;; esac; done
 for i in "${!scenes[@]}"; do case ${scenes[i]} in 13-* | 1[5-8]-*) unset "scenes[i]" ;; esac; done
-[ $# -gt 0 ] || for file in "$root"/scenes/[0-9]*.json; do scenes+=("$(basename "$file" .json)"); done
+[ $# -gt 0 ] || for file in "$root"/scenes/{[0-9]*,block-cut}.json; do scenes+=("$(basename "$file" .json)"); done
 for name in "${scenes[@]}"; do
   city=$work/city; camera=()
   case $name in 01-* | 04-* | 06-*) city=$(whole) ;; esac

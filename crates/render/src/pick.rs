@@ -1,6 +1,11 @@
 //! What lies under a pixel: the ray meets the very triangles that are drawn, so the answer is exact to the geometry.
 
-use crate::{Look, Renderer, TileHandle, section::Cut, tile::under, words::cut_holds};
+use crate::{
+    Look, Renderer, TileHandle,
+    section::{Cut, CutPipe},
+    tile::under,
+    words::cut_holds,
+};
 use glam::{DMat4, DVec3, Vec3};
 use strata_model::geographic_from_ecef;
 use strata_scene::{Mode, View};
@@ -197,16 +202,15 @@ impl Renderer {
                 below.into_iter().chain(above()).min_by(|a, b| a.2.total_cmp(&b.2))
             }
         };
-        let Some((handle, row, d)) = hit else { return cut_pipe.map(|(handle, id)| (handle, id, soil_m)) };
+        let Some((handle, row, d)) = hit else { return cut_pipe.map(|p| (p.tile, p.id.clone(), soil_m)) };
         Some((handle, self.mesh_of(handle)?.1.ids.get(row as usize)?.clone(), d))
     }
     /// How far from the eye a ray meets the earth of a section, m, and the pipe that is cut there.
-    #[allow(clippy::type_complexity)]
-    pub(crate) fn soil_under(&self, view: &View, ray: Vec3, look: &Look) -> Option<(f64, Option<(TileHandle, String)>)> {
+    pub(crate) fn soil_under(&self, view: &View, ray: Vec3, look: &Look) -> Option<(f64, Option<&CutPipe>)> {
         let soil = self.soil.as_ref().filter(|_| look.section.is_some() && look.mode == Mode::Surface)?;
         let (frame, mesh) = self.mesh_of(self.stage.as_ref()?.1)?;
         let (row, d) = mesh.hit(frame, view, ray, look.day, false, &|_| true)?;
-        Some((d, (row as usize).checked_sub(1).and_then(|k| soil.pipes.get(k).cloned())))
+        Some((d, (row as usize).checked_sub(1).and_then(|k| soil.pipes.get(k))))
     }
     /// Ellipsoidal height of the drawn ground at `[lon_deg, lat_deg]`; `None` where none of these tiles has any.
     pub fn ground_m(&self, [lon, lat]: [f64; 2], tiles: &[TileHandle]) -> Option<f64> {

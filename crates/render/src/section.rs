@@ -154,7 +154,17 @@ pub(crate) struct Soil {
     /// middle of a pipe and 1 on its rim; uv2: length of the side, depth. Nothing where no ground lies above the bottom.
     pub content: TileContent,
     /// Of the rows from 1 on.
-    pub pipes: Vec<(TileHandle, String)>,
+    pub pipes: Vec<CutPipe>,
+}
+
+/// The cut end of a pipe.
+pub(crate) struct CutPipe {
+    pub tile: TileHandle,
+    pub row: u32,
+    pub id: String,
+    /// Its middle, and which way it looks.
+    pub ecef: DVec3,
+    pub normal_in_ecef: DVec3,
 }
 
 /// One side of a plan: from where, which way, how long, and which way its wall looks.
@@ -214,6 +224,7 @@ impl Side {
 /// See [`Soil`]; of these meshes, each with its tile and its place in ECEF.
 pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Item = (TileHandle, &'m DMat4, &'m PickMesh)>) -> Soil {
     let axes = axes_from_ecef(section);
+    let ecef_from_axes = axes.inverse();
     let outwards = if section.outside { -1.0 } else { 1.0 };
     let (low, high) = (section.low_m[2] + BEHIND_M * outwards, section.high_m[2]);
     let plan = plan(section);
@@ -270,7 +281,13 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
                 if !(0.0..=cuts[i].length).contains(&centre.x) || !(low..=high).contains(&centre.y) {
                     continue;
                 }
-                pipes.push((handle, mesh.ids.get(row as usize).cloned().unwrap_or_default()));
+                pipes.push(CutPipe {
+                    tile: handle,
+                    row,
+                    id: mesh.ids.get(row as usize).cloned().unwrap_or_default(),
+                    ecef: ecef_from_axes.transform_point3(cuts[i].at(centre.x, centre.y)),
+                    normal_in_ecef: ecef_from_axes.transform_vector3(cuts[i].normal),
+                });
                 classes.push(mesh.class(row));
                 let mut corner = |s: DVec2, rim: f64| push(cuts[i].at(s.x, s.y), cuts[i].normal, [rim, 0.0], [0.0; 2], pipes.len() as u32);
                 indices.extend(ring.iter().flat_map(|[a, b]| [corner(centre, 0.0), corner(*a, 1.0), corner(*b, 1.0)]));
@@ -295,7 +312,7 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
         ]
         .into(),
     };
-    let content = TileContent { ecef_from_tile: axes.inverse().to_cols_array(), primitives: vec![p], features };
+    let content = TileContent { ecef_from_tile: ecef_from_axes.to_cols_array(), primitives: vec![p], features };
     Soil { section: section.clone(), day, of, content, pipes }
 }
 

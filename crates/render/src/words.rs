@@ -359,6 +359,7 @@ impl Renderer {
         let ruler = if dark == 1 { PLAIN[1] } else { PLAIN[0] };
         out.extend(crate::pit::words(view, look, text_px, halo, ruler));
         self.overlay_words(view, text_px, ruler, halo, &mut out);
+        self.cut_words(view, look, text_px, dark, halo, &mut out);
         let takes = section_takes(view, look);
         let pen = Writer { view, look, text_px, dark, halo, takes: &takes };
         for (ecef_from_tile, words) in self.words_of(tiles) {
@@ -371,6 +372,26 @@ impl Renderer {
             }
         }
         out
+    }
+
+    /// Names of the pipes that a section cuts, over the ends that look to the eye.
+    fn cut_words(&self, view: &View, look: &Look, text_px: f32, dark: usize, halo: [u8; 3], out: &mut Vec<Label>) {
+        let soil = self.soil.as_ref().filter(|s| look.mode == Mode::Surface && look.section.as_ref() == Some(&s.section));
+        for end in soil.iter().flat_map(|s| &s.pipes) {
+            let facing = end.normal_in_ecef.dot(DVec3::from(view.eye_in_ecef) - end.ecef) > 0.0;
+            let Some(([x, y], far_m)) = view.project(end.ecef.to_array()).filter(|_| facing) else { continue };
+            let Some(line) = self.tiles.get(&end.tile).and_then(|t| t.words.lines.iter().find(|l| l.row == end.row)) else { continue };
+            let metres_per_px = view.metres_per_px(f64::from(far_m));
+            // Letters, and from near all there is to say.
+            let Some(text) = (if metres_per_px < 0.04 { line.texts.first() } else { line.texts.last() }).filter(|_| metres_per_px < 0.2)
+            else {
+                continue;
+            };
+            let at = [x, y - text_px];
+            // Behind the cut a little, where something is left that could hide it.
+            let label = Label::new(Kind::Pipe, text.clone(), at, text_px, 1500 - (line.weight as i64) / 4);
+            out.push(Label { ink: line.ink[dark], halo, far_m: Some(far_m + 0.5), ..label });
+        }
     }
 
     /// Whether a pipe of this view is drawn wider than it is, as `shaders/vertex.wgsl` widens them.

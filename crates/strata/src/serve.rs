@@ -11,7 +11,7 @@ use std::{
 use strata_server::{CityState, Config, Limits};
 
 /// The scenes that the program brings along; a city's own folder `scenes/` adds to them.
-const SCENES: [(&str, &str); 19] = [
+const SCENES: [(&str, &str); 20] = [
     ("planner", include_str!("../../../scenes/planner.json")),
     ("pipes", include_str!("../../../scenes/pipes.json")),
     ("01-city-day", include_str!("../../../scenes/01-city-day.json")),
@@ -24,6 +24,7 @@ const SCENES: [(&str, &str); 19] = [
     ("08-cutaway", include_str!("../../../scenes/08-cutaway.json")),
     ("09-below", include_str!("../../../scenes/09-below.json")),
     ("10-timediff", include_str!("../../../scenes/10-timediff.json")),
+    ("block-cut", include_str!("../../../scenes/block-cut.json")),
     ("overlay-arcs", include_str!("../../../scenes/overlay-arcs.json")),
     ("overlay-areas", include_str!("../../../scenes/overlay-areas.json")),
     ("overlay-columns", include_str!("../../../scenes/overlay-columns.json")),
