@@ -274,8 +274,14 @@ impl Renderer {
             let meshes = of.iter().filter_map(|h| self.mesh_of(*h).map(|(frame, mesh)| (*h, frame, mesh)));
             self.soil = Some(soil(section, look.day, meshes));
         }
-        let content = self.soil.as_ref().map(|s| s.content.clone()).filter(|c| c.primitives.iter().any(|p| !p.indices.is_empty()))?;
-        Some(self.staged(content))
+        let content = self.soil.as_ref().map(|s| &s.content).filter(|c| c.primitives.iter().any(|p| !p.indices.is_empty()))?;
+        match &self.stage {
+            Some((old, handle)) if old == content => Some(*handle),
+            _ => {
+                let content = content.clone();
+                Some(self.staged(content))
+            }
+        }
     }
     fn staged(&mut self, content: TileContent) -> TileHandle {
         if let Some((old, handle)) = self.stage.take() {

@@ -75,9 +75,9 @@ impl PickMesh {
             }
         });
     }
-    /// Triangles of the pipes that lie there on `day`, with their rows.
-    pub fn pipes(&self, day: i32, f: &mut dyn FnMut(u32, [Vec3; 3])) {
-        self.each_of(&|part| part.pipe, &mut |r, t| {
+    /// Triangles of the pipes that lie there on `day`, with their rows; of meshes whose sphere, middle and radius, is `near`.
+    pub fn pipes(&self, day: i32, near: &dyn Fn(Vec3, f32) -> bool, f: &mut dyn FnMut(u32, [Vec3; 3])) {
+        self.each_of(&|part| part.pipe && near(part.centre, part.radius), &mut |r, t| {
             if self.valid.get(r as usize).is_none_or(|(from, to)| *from <= day && day < *to) {
                 f(r, t);
             }
@@ -99,7 +99,11 @@ impl PickMesh {
     }
     /// Positions and indices of the ground, in the tile's frame.
     pub fn ground_parts(&self) -> impl Iterator<Item = (&[Vec3], &[u32])> {
-        self.ground.iter().map(|p| (p.positions.as_slice(), p.indices.as_slice()))
+        self.ground_near(|_, _| true)
+    }
+    /// The same of meshes whose sphere, middle and radius, is `near`.
+    pub fn ground_near(&self, near: impl Fn(Vec3, f32) -> bool) -> impl Iterator<Item = (&[Vec3], &[u32])> {
+        self.ground.iter().filter(move |p| near(p.centre, p.radius)).map(|p| (p.positions.as_slice(), p.indices.as_slice()))
     }
     /// Where a ray meets the ground that is `there`, given the share of its length; both ends in ECEF. The share of the nearest.
     pub fn ground(&self, ecef_from_tile: &DMat4, from: DVec3, to: DVec3, there: &dyn Fn(f64) -> bool) -> Option<f64> {

@@ -4,7 +4,7 @@
 //! cube, the same stretched so that the faces lie at −1 and 1.
 
 use crate::{TileHandle, pick::PickMesh};
-use glam::{DMat4, DVec2, DVec3};
+use glam::{DMat4, DVec2, DVec3, Vec3};
 use std::collections::BTreeMap;
 use strata_scene::SectionBox;
 use strata_tiles::content::{Column, FeatureTable, Primitive, Role, TileContent};
@@ -251,7 +251,10 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
     for (handle, ecef_from_tile, mesh) in meshes {
         of.push(handle);
         let axes_from_tile = axes * *ecef_from_tile;
-        for (positions, corners) in mesh.ground_parts() {
+        let beside = |centre: Vec3, radius: f32| {
+            axes_from_tile.transform_point3(centre.as_dvec3()).truncate().distance(middle) <= reach + f64::from(radius)
+        };
+        for (positions, corners) in mesh.ground_near(beside) {
             let at: Vec<DVec3> = positions.iter().map(|v| axes_from_tile.transform_point3(v.as_dvec3())).collect();
             for t in corners.chunks_exact(3) {
                 let (Some(a), Some(b), Some(c)) = (at.get(t[0] as usize), at.get(t[1] as usize), at.get(t[2] as usize)) else { continue };
@@ -268,7 +271,7 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
             }
         }
         let mut met: BTreeMap<(u32, usize), Vec<[DVec2; 2]>> = BTreeMap::new();
-        mesh.pipes(day, &mut |row, t| {
+        mesh.pipes(day, &beside, &mut |row, t| {
             let t = t.map(|v| axes_from_tile.transform_point3(v.as_dvec3()));
             if near(&t) {
                 let crossed = |(i, side): (usize, &Side)| side.crossed(&t).map(|edge| (i, edge));
@@ -338,7 +341,6 @@ fn parted(mut edges: Vec<[DVec2; 2]>) -> Vec<Vec<[DVec2; 2]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glam::{DMat4, Vec3};
     use proptest::prelude::*;
 
     fn cube() -> SectionBox {
