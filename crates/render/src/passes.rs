@@ -8,7 +8,7 @@ use crate::{
     occlusion::Occlusion,
     pipelines::{Pipelines, Spared},
     pit::{ceiling, pit},
-    section::soil,
+    section::{Soil, soil},
     shadow::{Cascade, Shadows},
     tile::{Mesh, Tile, under},
     uniforms::{Draw, FRAME_STRIDE, Frame, STRIDE, frame},
@@ -272,7 +272,8 @@ impl Renderer {
         let of: Vec<TileHandle> = tiles.iter().filter(|(_, fade)| *fade >= 0.0).map(|(h, _)| *h).collect();
         if !self.soil.as_ref().is_some_and(|s| s.section == *section && s.day == look.day && s.of == of) {
             let meshes = of.iter().filter_map(|h| self.mesh_of(*h).map(|(frame, mesh)| (*h, frame, mesh)));
-            self.soil = Some(soil(section, look.day, meshes));
+            let found = soil(section, look.day, meshes);
+            self.soil = Some(Soil { of, ..found });
         }
         let content = self.soil.as_ref().map(|s| &s.content).filter(|c| c.primitives.iter().any(|p| !p.indices.is_empty()))?;
         match &self.stage {

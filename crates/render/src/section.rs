@@ -148,6 +148,7 @@ fn moved(ring: &[DVec2], by_m: f64) -> Vec<DVec2> {
 pub(crate) struct Soil {
     pub section: SectionBox,
     pub day: i32,
+    /// The tiles that it was asked of, whether or not one has any ground.
     pub of: Vec<TileHandle>,
     /// In the box's own axes: a wall under the drawn ground along each side of the plan, down to the bottom, and the bottom
     /// itself, in row 0; then the cut ends of pipes, a row each. uv: metres along the side and below the ground, or 0 in the
@@ -221,7 +222,7 @@ impl Side {
     }
 }
 
-/// See [`Soil`]; of these meshes, each with its tile and its place in ECEF.
+/// See [`Soil`], but for `of`; of these meshes, each with its tile and its place in ECEF.
 pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Item = (TileHandle, &'m DMat4, &'m PickMesh)>) -> Soil {
     let axes = axes_from_ecef(section);
     let ecef_from_axes = axes.inverse();
@@ -245,11 +246,10 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
         p.feature_rows.push(row);
         p.positions.len() as u32 - 1
     };
-    let (mut of, mut pipes, mut classes) = (Vec::new(), Vec::new(), vec![0u8]);
+    let (mut pipes, mut classes) = (Vec::new(), vec![0u8]);
     let mut indices = Vec::new();
     let mut deepest: f64 = 0.0;
     for (handle, ecef_from_tile, mesh) in meshes {
-        of.push(handle);
         let axes_from_tile = axes * *ecef_from_tile;
         let beside = |centre: Vec3, radius: f32| {
             axes_from_tile.transform_point3(centre.as_dvec3()).truncate().distance(middle) <= reach + f64::from(radius)
@@ -316,7 +316,7 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
         .into(),
     };
     let content = TileContent { ecef_from_tile: ecef_from_axes.to_cols_array(), primitives: vec![p], features };
-    Soil { section: section.clone(), day, of, content, pipes }
+    Soil { section: section.clone(), day, of: Vec::new(), content, pipes }
 }
 
 /// Edges that hang together, for a bent pipe may cross a plane twice.
