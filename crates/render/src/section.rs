@@ -156,7 +156,18 @@ pub(crate) struct Soil {
     pub content: TileContent,
     /// Of the rows from 1 on.
     pub pipes: Vec<CutPipe>,
+    /// Beside the staffs at the ends of each wall.
+    pub numbers: Vec<Number>,
 }
+
+/// A depth under the ground, beside its staff.
+pub(crate) struct Number {
+    pub metre: i32,
+    pub ecef: DVec3,
+    pub normal_in_ecef: DVec3,
+}
+/// The staff ends 0.46 m from the corner.
+const BESIDE_M: f64 = 1.05;
 
 /// The cut end of a pipe.
 pub(crate) struct CutPipe {
@@ -246,7 +257,7 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
         p.feature_rows.push(row);
         p.positions.len() as u32 - 1
     };
-    let (mut pipes, mut classes) = (Vec::new(), vec![0u8]);
+    let (mut pipes, mut classes, mut numbers) = (Vec::new(), vec![0u8], Vec::new());
     let mut indices = Vec::new();
     let mut deepest: f64 = 0.0;
     for (handle, ecef_from_tile, mesh) in meshes {
@@ -264,6 +275,17 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
                         let deep = |s: DVec2| (s.y - low).max(0.0);
                         deepest = deepest.max(deep(from)).max(deep(to));
                         let mut corner = |s: DVec2, z: f64| push(side.at(s.x, z), side.normal, [s.x, s.y - z], [side.length, deep(s)], 0);
+                        for (s, at) in [(from, BESIDE_M), (to, side.length - BESIDE_M)] {
+                            let end = if at == BESIDE_M { 0.0 } else { side.length };
+                            if (s.x - end).abs() < 1e-6 && side.length > 4.0 * BESIDE_M {
+                                let shown = |m: &i32| s.y - f64::from(*m) <= high && s.y - f64::from(*m) >= low;
+                                numbers.extend((0..40).filter(shown).map(|metre| Number {
+                                    metre,
+                                    ecef: ecef_from_axes.transform_point3(side.at(at, s.y - f64::from(metre))),
+                                    normal_in_ecef: ecef_from_axes.transform_vector3(side.normal),
+                                }));
+                            }
+                        }
                         let q = [corner(from, low), corner(to, low), corner(to, to.y.min(high)), corner(from, from.y.min(high))];
                         indices.extend([q[0], q[1], q[2], q[0], q[2], q[3]]);
                     }
@@ -316,7 +338,7 @@ pub(crate) fn soil<'m>(section: &SectionBox, day: i32, meshes: impl Iterator<Ite
         .into(),
     };
     let content = TileContent { ecef_from_tile: ecef_from_axes.to_cols_array(), primitives: vec![p], features };
-    Soil { section: section.clone(), day, of: Vec::new(), content, pipes }
+    Soil { section: section.clone(), day, of: Vec::new(), content, pipes, numbers }
 }
 
 /// Edges that hang together, for a bent pipe may cross a plane twice.
@@ -446,7 +468,8 @@ mod tests {
             let section =
                 SectionBox { heading_deg: 25.0, low_m: [-30.0, -30.0, -6.0], high_m: [30.0, 30.0, 50.0], outside, outline, ..cube() };
             let frame = axes_from_ecef(&section).inverse();
-            let content = soil(&section, 0, [(TileHandle(1), &frame, &mesh)].into_iter()).content;
+            let found = soil(&section, 0, [(TileHandle(1), &frame, &mesh)].into_iter());
+            let content = &found.content;
             let bottom = if outside { -6.0 - BEHIND_M } else { -6.0 + BEHIND_M };
             let axes_from_tile = axes_from_ecef(&section) * DMat4::from_cols_array(&content.ecef_from_tile);
             assert!(axes_from_tile.abs_diff_eq(DMat4::IDENTITY, 1e-6));
@@ -476,6 +499,12 @@ mod tests {
                 assert!(off.fold(f64::INFINITY, f64::min) > BEHIND_M * 0.9 || flat(k));
                 assert_eq!(in_ring(&ring, c.truncate()), !outside);
             }
+            // The staffs' numbers lie as deep as they say, two staffs to a side.
+            for n in &found.numbers {
+                let p = axes_from_ecef(&section).transform_point3(n.ecef);
+                assert!((slope(p.truncate()) - p.z - f64::from(n.metre)).abs() < 0.06, "{} {p}", n.metre);
+            }
+            assert_eq!(found.numbers.iter().filter(|n| n.metre == 2).count(), 2 * ring.len());
             // Against the plan that stands behind the cut: its area, and along its sides the depth of a plane's middle.
             let behind = moved(&ring, if outside { -BEHIND_M } else { BEHIND_M });
             let sides = (0..behind.len()).map(|i| (behind[i], behind[(i + 1) % behind.len()]));

@@ -374,12 +374,24 @@ impl Renderer {
         out
     }
 
-    /// Names of the pipes that a section cuts, over the ends that look to the eye.
+    /// Names of the pipes that a section cuts, over the ends that look to the eye, and depths beside the staffs of its walls.
     fn cut_words(&self, view: &View, look: &Look, text_px: f32, dark: usize, halo: [u8; 3], out: &mut Vec<Label>) {
         let soil = self.soil.as_ref().filter(|s| look.mode == Mode::Surface && look.section.as_ref() == Some(&s.section));
+        let facing = |at: DVec3, normal: DVec3| {
+            let shown = normal.dot(DVec3::from(view.eye_in_ecef) - at) > 0.0;
+            view.project(at.to_array()).filter(|_| shown)
+        };
+        for n in soil.iter().flat_map(|s| &s.numbers) {
+            let Some((at, far_m)) = facing(n.ecef, n.normal_in_ecef) else { continue };
+            if view.metres_per_px(f64::from(far_m)) < 0.2 {
+                // Where not every number finds room, the even ones do.
+                let odd = if n.metre % 2 == 0 { 0 } else { 50 };
+                let label = Label::new(Kind::Ruler, n.metre.to_string(), at, text_px, 100 + odd + i64::from(n.metre));
+                out.push(Label { ink: PLAIN[dark], halo, far_m: Some(far_m + 0.5), ..label });
+            }
+        }
         for end in soil.iter().flat_map(|s| &s.pipes) {
-            let facing = end.normal_in_ecef.dot(DVec3::from(view.eye_in_ecef) - end.ecef) > 0.0;
-            let Some(([x, y], far_m)) = view.project(end.ecef.to_array()).filter(|_| facing) else { continue };
+            let Some(([x, y], far_m)) = facing(end.ecef, end.normal_in_ecef) else { continue };
             let Some(line) = self.tiles.get(&end.tile).and_then(|t| t.words.lines.iter().find(|l| l.row == end.row)) else { continue };
             let metres_per_px = view.metres_per_px(f64::from(far_m));
             // Letters, and from near all there is to say.

@@ -337,7 +337,8 @@ fn an_empty_layer_has_no_plan_and_a_broken_box_is_named() {
     assert_eq!((one.max_level(), one.cells().count()), (0, 1));
     let form = one.tileset_json();
     assert_eq!(form["asset"]["version"], "1.1");
-    assert_eq!(form["extras"]["strata"], serde_json::json!({"layer": "layer-building", "theme": "building", "synthetic": true}));
+    let extras = serde_json::json!({"layer": "layer-building", "theme": "building", "synthetic": true, "first_content_level": 0});
+    assert_eq!(form["extras"]["strata"], extras);
 }
 
 /// A layer whose features do not stand out of their geometry is laid out by its boxes alone: that must be the same.
