@@ -386,7 +386,7 @@ impl Renderer {
             if view.metres_per_px(f64::from(far_m)) < 0.2 {
                 // Where not every number finds room, the even ones do.
                 let odd = if n.metre % 2 == 0 { 0 } else { 50 };
-                let label = Label::new(Kind::Ruler, n.metre.to_string(), at, text_px, 100 + odd + i64::from(n.metre));
+                let label = Label::new(Kind::Ruler, n.metre.to_string(), at, text_px, 2500 + odd + i64::from(n.metre));
                 out.push(Label { ink: PLAIN[dark], halo, far_m: Some(far_m + 0.5), ..label });
             }
         }
